@@ -1,0 +1,1 @@
+"""The `lenscast` command, and the peers that live in Python."""

@@ -1,0 +1,1 @@
+"""TURN: credentials, ICE server lists and coturn. Imports nothing else of the project."""
