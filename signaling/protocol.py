@@ -358,6 +358,7 @@ def encode(message: ClientMessage | ServerMessage) -> str:
 
     Fields that are None are left out, but for a candidate, where null means that no more come.
     """
+    body: dict[str, Any]
     match message:
         case Registered():
             body = {

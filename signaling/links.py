@@ -1,0 +1,93 @@
+"""Links are capabilities: a key is an HMAC of (room, role), so links need no storage.
+
+Owns keys, room codes and the fragment of a link (`#ROOM.KEY`). Pure: the secret comes in.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+OPEN_ROOM = "default"
+"""The room of those who name none, with `access: open`."""
+
+_ROOM = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+# No i, l, o, 0, 1: a code may be read aloud or typed.
+_READABLE = "abcdefghjkmnpqrstuvwxyz23456789"
+_KEY_BYTES = 16
+
+
+def valid_room(code: str) -> bool:
+    """Whether `code` may name a room: 1 to 32 of a-z, 0-9 and -, not starting with -."""
+    return _ROOM.fullmatch(code) is not None
+
+
+def fragment(room: str, key: str | None) -> str:
+    """What stands after the # of a link; without a key where access is open."""
+    if key is not None:
+        return f"{room}.{key}"
+    return "" if room == OPEN_ROOM else room
+
+
+class Links:
+    """Makes and checks the keys of one server.
+
+    Parameters
+    ----------
+    secret: the server's secret; whoever holds it can open every room.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def key(self, room: str, role: str) -> str:
+        """The 128-bit key, 22 characters of base64url, that opens `room` in `role`."""
+        digest = self._digest("key", room, role)[:_KEY_BYTES]
+        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+    def opens(self, room: str, role: str, key: str) -> bool:
+        """Whether `key` opens `room` in `role`, compared in constant time."""
+        return hmac.compare_digest(self.key(room, role).encode(), key.encode("utf-8", "replace"))
+
+    def home_room(self) -> str:
+        """The room of this laptop: the same after every restart."""
+        return "".join(_READABLE[b % len(_READABLE)] for b in self._digest("home room")[:6])
+
+    def _digest(self, *parts: str) -> bytes:
+        # NUL cannot stand in a room code or a role, so no two lists of parts read the same.
+        return hmac.new(self._secret, "\0".join(parts).encode(), hashlib.sha256).digest()
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link taken apart, as a peer in Python needs it.
+
+    Attributes
+    ----------
+    origin: scheme, host and port, as in `https://192.168.1.20:8443`.
+    role: the path of the link, `sender` or `receiver`.
+    room, key: from the fragment; None where the link does not say.
+    """
+
+    origin: str
+    role: str
+    room: str | None
+    key: str | None = field(repr=False)
+
+
+def read_link(url: str) -> Link:
+    """Take a sender's or receiver's link apart.
+
+    Raises
+    ------
+    ValueError: the link is not one of http or https with a host.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("A link starts with http:// or https:// and names a host.")
+    room, _, key = parts.fragment.partition(".")
+    return Link(
+        f"{parts.scheme}://{parts.netloc}", parts.path.strip("/"), room or None, key or None
+    )
