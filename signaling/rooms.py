@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from turn.servers import TurnServers
-
 from signaling import links
 from signaling.errors import Code, Refusal
 from signaling.protocol import (
@@ -31,6 +29,7 @@ from signaling.protocol import (
     State,
     TurnConfig,
 )
+from turn.servers import TurnServers
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,84 @@
+/**
+ * The wire protocol's types, as docs/protocol.md describes them, and the link's fragment.
+ * Imports nothing; knows no page and no socket.
+ */
+
+/** @typedef {"sender" | "receiver"} Role */
+
+/**
+ * What a page shows; mirrored to `<html data-phase>`.
+ * @typedef {"idle" | "asking" | "connecting" | "live" | "paused" | "reconnecting" | "ended" | "error"} Phase
+ */
+
+/** @typedef {"user" | "environment"} Facing */
+
+/** @typedef {{ iceServers: RTCIceServer[] }} TurnConfig */
+/** @typedef {{ id: string, role: Role, name?: string }} PeerInfo */
+/** @typedef {{ url: string, qr: string }} Invite `qr` is an SVG document. */
+
+/**
+ * @typedef {object} CameraState
+ * What a sender tells of its camera; every member may be missing, sizes are in pixels.
+ * @property {"live" | "paused"} [status]
+ * @property {string} [camera]
+ * @property {Facing} [facing]
+ * @property {string | null} [preset]
+ * @property {number} [width]
+ * @property {number} [height]
+ * @property {number} [frameRate]
+ * @property {boolean} [microphone]
+ * @property {string[]} [presets]
+ */
+
+/**
+ * @typedef {object} ControlSettings
+ * What a receiver asks a sender for.
+ * @property {string} [preset]
+ * @property {Facing} [facing]
+ * @property {boolean} [microphone]
+ */
+
+/**
+ * @typedef {object} Registered
+ * @property {"registered"} type
+ * @property {Role} role
+ * @property {TurnConfig} turnConfig
+ * @property {string} [id]
+ * @property {string} [room]
+ * @property {PeerInfo[]} [peers]
+ * @property {Invite} [invite]
+ */
+
+/** @typedef {{ type: "register", role: Role, room?: string, key?: string, name?: string }} Register */
+/** @typedef {{ type: "peer-connected", peer: Role, id: string, name?: string }} PeerConnected */
+/** @typedef {{ type: "peer-disconnected", peer: Role, id: string, reason?: string }} PeerDisconnected */
+/** @typedef {{ type: "offer", sdp: string, to?: string, from?: string }} Offer */
+/** @typedef {{ type: "answer", sdp: string, to?: string, from?: string }} Answer */
+/** @typedef {{ type: "ice-candidate", candidate: RTCIceCandidateInit | null, to?: string, from?: string }} IceCandidate */
+/** @typedef {{ type: "control", settings: ControlSettings, to?: string, from?: string }} Control */
+/** @typedef {{ type: "state", state: CameraState, to?: string, from?: string }} State */
+/** @typedef {{ type: "turn-config", turnConfig: TurnConfig }} TurnConfigMessage */
+/** @typedef {{ type: "error", message: string, code?: string }} ErrorMessage */
+
+/** @typedef {Offer | Answer | IceCandidate} Negotiation The messages that make one connection. */
+/** @typedef {Negotiation | Control | State} Routed */
+/** @typedef {Register | Routed} ClientMessage */
+/** @typedef {Registered | PeerConnected | PeerDisconnected | Routed | TurnConfigMessage | ErrorMessage} ServerMessage */
+
+/**
+ * Read a link's fragment, `#ROOM.KEY`, `#ROOM` or nothing.
+ * @param {string} hash as `location.hash` gives it
+ * @returns {{ room?: string, key?: string }}
+ */
+export function readFragment(hash) {
+  const text = hash.replace(/^#/, "");
+  if (text === "") {
+    return {};
+  }
+  const dot = text.indexOf(".");
+  if (dot < 0) {
+    return { room: text };
+  }
+  const key = text.slice(dot + 1);
+  return key === "" ? { room: text.slice(0, dot) } : { room: text.slice(0, dot), key };
+}

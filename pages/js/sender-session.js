@@ -1,0 +1,373 @@
+/**
+ * What the sender page does: one signaling connection, one camera, one microphone, many receivers.
+ * Imports the library modules and the sender's own; touches no element, the view draws what it sets.
+ */
+
+import { listCameras, MediaError, WakeLock } from "./media.js";
+import { bitrateFor } from "./presets.js";
+import { Camera } from "./sender-camera.js";
+import { Microphone } from "./sender-microphone.js";
+import { Receivers } from "./sender-receivers.js";
+import { cameraState, phaseOf } from "./sender-state.js";
+import { Signaling } from "./socket.js";
+
+/** @typedef {import("./protocol.js").ServerMessage} ServerMessage */
+/** @typedef {import("./protocol.js").ControlSettings} ControlSettings */
+/** @typedef {import("./media.js").CameraWish} CameraWish */
+/** @typedef {import("./presets.js").Presets} Presets */
+/** @typedef {import("./sender-state.js").SenderState} SenderState */
+/** @typedef {import("./sender-errors.js").ErrorKind} ErrorKind */
+
+/** From this attempt on a socket that never opened counts as blocked: one failure may be a slow start. */
+const BLOCKED_ATTEMPT = 2;
+
+const RESTORED = "That camera could not be opened. The one before is back.";
+
+/** @type {Record<string, ErrorKind>} */
+const REFUSALS = {
+  "bad-key": "bad-link",
+  "wrong-role": "bad-link",
+  "bad-field": "bad-link",
+  "missing-field": "bad-link",
+  "room-full": "room-full",
+  "server-full": "server-full",
+};
+
+export class Sender {
+  #view;
+  #presets;
+  #signaling;
+  #receivers;
+  #camera = new Camera(() => this.#recover());
+  #microphone = new Microphone({
+    changed: (track) => {
+      this.#receivers.setTrack("audio", track);
+      this.#update({ microphone: track !== null });
+    },
+    failed: (notice) => this.#update({ notice }),
+  });
+  #wakeLock = new WakeLock();
+  #changing = false;
+  #told = "";
+
+  /**
+   * @param {object} options
+   * @param {{ room?: string, key?: string }} options.link
+   * @param {boolean} options.relayOnly
+   * @param {Presets} options.presets
+   * @param {import("./view.js").View<SenderState>} options.view
+   */
+  constructor({ link, relayOnly, presets, view }) {
+    this.#view = view;
+    this.#presets = presets;
+    this.#signaling = new Signaling(
+      { role: "sender", ...link },
+      {
+        registered: ({ turnConfig }) => this.#registered(turnConfig.iceServers),
+        message: (message) => this.#message(message),
+        refused: (code, sentence) => this.#refused(code, sentence),
+        reconnecting: (attempt) => this.#reconnecting(attempt),
+      },
+    );
+    this.#receivers = new Receivers({
+      relayOnly,
+      send: (message) => this.#signaling.send(message),
+      changed: () => this.#counted(),
+      unreachable: () => this.#signaling.open(),
+    });
+  }
+
+  /** The open camera's track, for the preview. */
+  get track() {
+    return this.#camera.track;
+  }
+
+  /** Join the room; the camera may follow later. */
+  connect() {
+    this.#update({ signaling: "connecting" });
+    this.#signaling.open();
+  }
+
+  /** Connect at once, where there is reason to think that it works again. */
+  reconnect() {
+    if (this.#view.state.signaling === "lost") {
+      this.#signaling.open();
+    }
+  }
+
+  /** Open the camera and send it, while the connections to the receivers are being made. */
+  async start() {
+    const { run, wish } = this.#view.state;
+    if (run === "stopped" || this.#view.state.error !== null) {
+      this.connect();
+    }
+    this.#update({ run: "started", error: null, notice: "", camera: false });
+    this.#receivers.begin(this.#limits());
+    await this.#guard(async () => {
+      if (await this.#camera.open(wish)) {
+        await this.#opened();
+        this.#wakeLock.acquire();
+      }
+    });
+  }
+
+  /** Release everything and leave the room. */
+  stop() {
+    this.#release();
+    this.#signaling.close();
+    this.#update({ run: "stopped", notice: "", receivers: 0, connected: 0, interrupted: false });
+  }
+
+  /** Show an error's screen; the camera is released. */
+  fail(/** @type {ErrorKind} */ error) {
+    this.#release();
+    this.#update({ error });
+  }
+
+  /** Change to the camera on the other side, or to the next one where sides are not known. */
+  async flip() {
+    const { actual, cameras, wish } = this.#view.state;
+    if (actual?.facing) {
+      const facing = actual.facing === "user" ? "environment" : "user";
+      await this.#change({ ...wish, facing, deviceId: undefined });
+    } else if (cameras.length > 1) {
+      const index = cameras.findIndex((camera) => camera.deviceId === actual?.deviceId);
+      await this.selectCamera(cameras[(index + 1) % cameras.length].deviceId);
+    } else {
+      this.#update({ notice: "This device has no other camera." });
+    }
+  }
+
+  /** @param {string} deviceId */
+  async selectCamera(deviceId) {
+    await this.#change({ ...this.#view.state.wish, deviceId, facing: undefined });
+  }
+
+  /** @param {string} preset its name in the configuration; others are passed over */
+  async selectPreset(preset) {
+    if (Object.hasOwn(this.#presets.presets, preset)) {
+      const { width, height, frameRate } = this.#presets.presets[preset];
+      await this.#change({ ...this.#view.state.wish, width, height, frameRate }, preset);
+    }
+  }
+
+  /** @param {Partial<Pick<CameraWish, "width" | "height" | "frameRate">>} choice instead of a preset's */
+  async selectCustom(choice) {
+    await this.#change({ ...this.#view.state.wish, ...choice }, null);
+  }
+
+  /** @param {boolean} on */
+  async setMicrophone(on) {
+    this.#update({ notice: "" });
+    await (on ? this.#microphone.open() : this.#microphone.close());
+  }
+
+  /** @param {boolean} hidden whether the page went to the background */
+  async setHidden(hidden) {
+    this.#update({ hidden });
+    if (!hidden) {
+      this.reconnect();
+      if (this.#view.state.camera && !this.#changing && !(await this.#camera.works())) {
+        await this.#recover();
+      }
+    }
+  }
+
+  /** @param {RTCIceServer[]} iceServers */
+  #registered(iceServers) {
+    // Under a new registration every receiver expects a new offer; the server names them all.
+    this.#receivers.clear();
+    this.#receivers.setIceServers(iceServers);
+    const { error } = this.#view.state;
+    const waited = error === "room-full" || error === "server-full";
+    this.#update({ signaling: "registered", blocked: false, error: waited ? null : error });
+  }
+
+  /** @param {ServerMessage} message */
+  #message(message) {
+    switch (message.type) {
+      case "peer-connected":
+        this.#receivers.add(message.id);
+        this.#tell(message.id);
+        break;
+      case "peer-disconnected":
+        this.#receivers.remove(message.id);
+        break;
+      case "answer":
+      case "ice-candidate":
+        this.#receivers.receive(message);
+        break;
+      case "control":
+        this.#control(message.settings);
+        break;
+      case "turn-config":
+        this.#receivers.setIceServers(message.turnConfig.iceServers);
+        break;
+      case "error":
+        console.warn(`The server refused a message (${message.code}): ${message.message}`);
+        break;
+    }
+  }
+
+  /** @param {ControlSettings} settings */
+  async #control({ preset, facing, microphone }) {
+    if (!this.#view.state.camera) {
+      return;
+    }
+    if (microphone === false) {
+      await this.setMicrophone(false);
+    } else if (microphone === true && !this.#view.state.microphone) {
+      // Nobody is to be listened to without having agreed to it here.
+      this.#update({ notice: "The laptop asks for the microphone. Turn it on here if you agree." });
+    }
+    if (typeof preset === "string") {
+      await this.selectPreset(preset);
+    }
+    const known = facing === "user" || facing === "environment";
+    if (known && facing !== this.#view.state.actual?.facing) {
+      await this.#change({ ...this.#view.state.wish, facing, deviceId: undefined });
+    }
+    this.#told = "";
+    this.#tell();
+  }
+
+  /**
+   * @param {string} code
+   * @param {string} sentence
+   */
+  #refused(code, sentence) {
+    console.warn(`The server refused (${code}): ${sentence}`);
+    const error = REFUSALS[code];
+    if (error === "bad-link") {
+      this.fail(error);
+    } else if (error) {
+      this.#update({ error });
+    }
+  }
+
+  /** @param {number} attempt */
+  #reconnecting(attempt) {
+    const blocked = !this.#signaling.everOpened && attempt >= BLOCKED_ATTEMPT;
+    this.#update({ signaling: "lost", blocked });
+  }
+
+  /**
+   * Change the camera; of several changes asked for meanwhile the newest counts.
+   * @param {CameraWish} wish
+   * @param {string | null} [preset]
+   */
+  async #change(wish, preset = this.#view.state.preset) {
+    if (!this.#view.state.camera) {
+      this.#update({ wish, preset });
+      return;
+    }
+    let good = { wish: this.#view.state.wish, preset: this.#view.state.preset };
+    this.#update({ wish, preset, notice: "" });
+    if (this.#changing) {
+      return;
+    }
+    this.#changing = true;
+    await this.#guard(async () => {
+      while (good.wish !== this.#view.state.wish) {
+        const next = { wish: this.#view.state.wish, preset: this.#view.state.preset };
+        if (await this.#camera.change(next.wish)) {
+          good = next;
+        } else {
+          this.#update({ ...good, notice: RESTORED });
+        }
+      }
+      await this.#opened();
+    });
+    this.#changing = false;
+  }
+
+  /** The camera stopped giving pictures: open it once more. */
+  async #recover() {
+    if (this.#view.state.camera && !this.#changing) {
+      this.#changing = true;
+      await this.#guard(async () => {
+        if (await this.#camera.open(this.#view.state.wish)) {
+          await this.#opened();
+        }
+      });
+      this.#changing = false;
+    }
+  }
+
+  /**
+   * Do something with the camera; when it cannot be had the error's screen is shown.
+   * @param {() => Promise<void>} work
+   */
+  async #guard(work) {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof MediaError)) {
+        throw error;
+      }
+      console.warn("Camera:", error, error.cause);
+      this.fail(error.kind);
+    }
+  }
+
+  /** A camera is open or has new settings: send it, and show what it really gives. */
+  async #opened() {
+    const track = this.#camera.track;
+    if (!track) {
+      return;
+    }
+    this.#receivers.setTrack("video", track);
+    this.#update({ camera: true, actual: this.#camera.actual() });
+    this.#receivers.setLimits(this.#limits());
+    const cameras = await listCameras();
+    this.#update({ cameras: cameras.map(({ deviceId, label }) => ({ deviceId, label })) });
+  }
+
+  #limits() {
+    const { wish, preset, actual } = this.#view.state;
+    const maxBitrate =
+      preset === null ? bitrateFor(wish, this.#presets) : this.#presets.presets[preset].maxBitrate;
+    // Some cameras give more than was wished: then it is scaled down before it is sent.
+    const longSide = actual ? Math.max(actual.width, actual.height) : wish.width;
+    const scaleResolutionDownBy = Math.max(1, longSide / wish.width);
+    return { maxBitrate, maxFramerate: wish.frameRate, scaleResolutionDownBy };
+  }
+
+  #release() {
+    this.#camera.close();
+    this.#microphone.close();
+    this.#wakeLock.release();
+    this.#receivers.setTrack("video", null);
+    this.#receivers.clear({ pause: true });
+    this.#update({ camera: false, actual: null });
+  }
+
+  #counted() {
+    const { count, connected, interrupted } = this.#receivers;
+    this.#update({ receivers: count, connected, interrupted });
+  }
+
+  /** @param {Partial<SenderState>} changes */
+  #update(changes) {
+    const next = { ...this.#view.state, ...changes };
+    this.#view.set({ ...changes, phase: phaseOf(next) });
+    this.#tell();
+  }
+
+  /**
+   * Tell the receivers what the camera does, if that is news, or one receiver in any case.
+   * @param {string} [to]
+   */
+  #tell(to) {
+    const { camera, receivers } = this.#view.state;
+    if (!camera || receivers === 0) {
+      return;
+    }
+    const state = cameraState(this.#view.state, Object.keys(this.#presets.presets));
+    const news = JSON.stringify(state);
+    if (to !== undefined || news !== this.#told) {
+      this.#told = news;
+      this.#signaling.send({ type: "state", state, to });
+    }
+  }
+}

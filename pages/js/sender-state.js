@@ -1,0 +1,142 @@
+/**
+ * The sender page's state and what follows from it: the phase, the status line, what the laptop is told.
+ * Imports types only. Pure: no DOM, no camera, no socket.
+ */
+
+/** @typedef {import("./protocol.js").Phase} Phase */
+/** @typedef {import("./protocol.js").Facing} Facing */
+/** @typedef {import("./protocol.js").CameraState} CameraState */
+/** @typedef {import("./media.js").CameraWish} CameraWish */
+/** @typedef {import("./sender-errors.js").ErrorKind} ErrorKind */
+
+/**
+ * @typedef {object} Actual What the open camera really gives, in pixels and frames per second.
+ * @property {number} width
+ * @property {number} height
+ * @property {number} frameRate
+ * @property {Facing} [facing]
+ * @property {string} [deviceId]
+ * @property {string} label
+ */
+
+/**
+ * @typedef {object} SenderState
+ * @property {Phase} phase follows from the rest, by `phaseOf`
+ * @property {ErrorKind | null} error
+ * @property {"new" | "started" | "stopped"} run
+ * @property {boolean} camera whether it is open
+ * @property {boolean} hidden whether the page is in the background
+ * @property {"connecting" | "registered" | "lost"} signaling
+ * @property {boolean} blocked several attempts, and never once was a socket opened
+ * @property {number} receivers those in the room
+ * @property {number} connected those that get the video
+ * @property {boolean} interrupted whether one of those in the room got the video before and does not now
+ * @property {{ deviceId: string, label: string }[]} cameras
+ * @property {CameraWish} wish
+ * @property {string | null} preset null for a choice of one's own
+ * @property {Actual | null} actual
+ * @property {boolean} microphone
+ * @property {string} notice a sentence to read once, or ""
+ */
+
+/**
+ * @param {Omit<SenderState, "phase">} state
+ * @returns {Phase}
+ */
+export function phaseOf(state) {
+  if (state.error !== null) {
+    return "error";
+  }
+  if (state.run !== "started") {
+    return state.run === "new" ? "idle" : "ended";
+  }
+  if (!state.camera) {
+    return "asking";
+  }
+  if (state.hidden) {
+    return "paused";
+  }
+  if (state.signaling === "lost" || (state.connected === 0 && state.interrupted)) {
+    return "reconnecting";
+  }
+  return state.connected > 0 ? "live" : "connecting";
+}
+
+/**
+ * The status line.
+ * @param {SenderState} state
+ * @returns {string}
+ */
+export function statusOf(state) {
+  switch (state.phase) {
+    case "asking":
+      return "Opening the camera";
+    case "live":
+      return `Live on ${laptops(state.connected)}`;
+    case "paused":
+      return "Paused while this page is hidden";
+    case "reconnecting":
+      return reconnecting(state);
+    case "connecting":
+    case "idle":
+      return waiting(state);
+    default:
+      return "";
+  }
+}
+
+/** @param {SenderState} state */
+function waiting(state) {
+  if (state.signaling !== "registered") {
+    return "Connecting to the laptop";
+  }
+  if (state.receivers === 0) {
+    return "Waiting for the laptop";
+  }
+  return state.phase === "idle" ? "The laptop is ready" : "Connecting the video";
+}
+
+/** @param {SenderState} state */
+function reconnecting(state) {
+  if (state.signaling !== "lost") {
+    return "Video lost, connecting again";
+  }
+  return state.connected > 0
+    ? `Still live on ${laptops(state.connected)}, server lost`
+    : "Server lost, connecting again";
+}
+
+/** @param {number} count */
+function laptops(count) {
+  return count === 1 ? "1 laptop" : `${count} laptops`;
+}
+
+/**
+ * Size and rate for a person.
+ * @param {Actual} actual
+ * @returns {string} such as "1280×720, 30 fps"
+ */
+export function describe({ width, height, frameRate }) {
+  return `${width}×${height}, ${frameRate} fps`;
+}
+
+/**
+ * The `state` message's content (docs/protocol.md).
+ * @param {SenderState} state
+ * @param {string[]} presets the names that may be asked for
+ * @returns {CameraState}
+ */
+export function cameraState(state, presets) {
+  const { actual, hidden, preset, microphone } = state;
+  return {
+    status: hidden ? "paused" : "live",
+    camera: actual?.label,
+    facing: actual?.facing,
+    preset,
+    width: actual?.width,
+    height: actual?.height,
+    frameRate: actual?.frameRate,
+    microphone,
+    presets,
+  };
+}

@@ -1,0 +1,64 @@
+"""What waits to be sent to one client: bounded, in order, read by one writer.
+
+Imports nothing of the project.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a connection is to be closed: a close code (RFC 6455 7.4) and its reason."""
+
+    code: int
+    reason: str
+
+
+class Outbox:
+    """A queue of messages with a limit on their number and on their bytes.
+
+    Parameters
+    ----------
+    max_messages, max_bytes: what may wait at most.
+    """
+
+    def __init__(self, max_messages: int, max_bytes: int) -> None:
+        self._max_messages = max_messages
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._waiting: deque[str] = deque()
+        self._ending: Ending | None = None
+        self._changed = asyncio.Event()
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will be added."""
+        return self._ending is not None
+
+    def put(self, text: str) -> bool:
+        """Add a message. False: it does not fit, and was not added."""
+        if len(self._waiting) >= self._max_messages or self._bytes + len(text) > self._max_bytes:
+            return False
+        if self._ending is None:
+            self._waiting.append(text)
+            self._bytes += len(text)
+            self._changed.set()
+        return True
+
+    def end(self, code: int, reason: str) -> None:
+        """Nothing more is added; the connection closes once what waits is sent."""
+        self._ending = self._ending or Ending(code, reason)
+        self._changed.set()
+
+    async def get(self) -> str | Ending:
+        """The next message, or how to close when there are no more."""
+        while not self._waiting:
+            if self._ending is not None:
+                return self._ending
+            self._changed.clear()
+            await self._changed.wait()
+        text = self._waiting.popleft()
+        self._bytes -= len(text)
+        return text

@@ -1,0 +1,167 @@
+"""A port that several protocols share: the first byte of a connection says which one it is.
+
+Owns listening sockets and connections that have not spoken yet; what has spoken is handed on.
+"""
+
+import asyncio
+import errno
+import logging
+import os
+import socket
+import ssl
+from collections.abc import Callable
+
+from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
+from tornado.iostream import IOStream, SSLIOStream
+from tornado.netutil import add_accept_handler, ssl_wrap_socket
+
+from signaling.errors import SetupError
+
+log = logging.getLogger(__name__)
+
+Accept = Callable[[socket.socket, tuple[str, int]], None]
+"""Takes over a connection, of which no byte has been read yet."""
+
+MAX_SILENT = 512
+"""Connections that may be silent at once; one more closes the oldest."""
+
+_TLS_HANDSHAKE = 0x16  # RFC 8446 5.1, and where RFC 7983 places DTLS and TLS
+
+
+MAX_BUFFER_BYTES = 1048576
+"""What may wait unread in one connection's buffer."""
+
+
+def hand_to_http(http: HTTPServer, connection: socket.socket, address: tuple[str, int]) -> None:
+    """Let an HTTP server speak plain HTTP on a connection."""
+    http.handle_stream(IOStream(connection, max_buffer_size=MAX_BUFFER_BYTES), address)
+
+
+def hand_to_tls(
+    http: HTTPServer,
+    context: ssl.SSLContext,
+    connection: socket.socket,
+    address: tuple[str, int],
+) -> None:
+    """Let an HTTP server speak HTTPS on a connection."""
+    try:
+        wrapped = ssl_wrap_socket(
+            connection, context, server_side=True, do_handshake_on_connect=False
+        )
+    except OSError as error:
+        # The client left between its first byte and now.
+        log.debug("a connection ended before its TLS handshake: %s", error)
+        connection.close()
+        return
+    http.handle_stream(SSLIOStream(wrapped, max_buffer_size=MAX_BUFFER_BYTES), address)
+
+
+def bind(host: str, port: int, setting: str) -> socket.socket:
+    """A listening TCP socket.
+
+    Parameters
+    ----------
+    host: an IP address of this host, or 0.0.0.0 for all.
+    port: 0 picks a free one.
+    setting: the key of the configuration that names the port, for the error's sentence.
+
+    Raises
+    ------
+    SetupError: the port is in use, not allowed, or the address is not this host's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":  # Windows reads this option as leave to steal a port in use.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        raise SetupError(_why(error, host, port, setting)) from error
+    return listener
+
+
+def _why(error: OSError, host: str, port: int, setting: str) -> str:
+    option = "--" + setting.removeprefix("server.").replace("_", "-")
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Port {port} is in use, perhaps by another lenscast. Stop that program, or take "
+            f"another port with {option} (0 picks a free one)."
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"Port {port} is not allowed for this user. Take one above 1023 with {option}."
+    return f"Cannot listen on {host}, port {port}: {error.strerror}. See server.host and {setting}."
+
+
+class Port:
+    """Accepts connections and hands each on by its first byte.
+
+    Parameters
+    ----------
+    listener: a listening socket; `close` closes it.
+    silence: seconds after which a connection that says nothing is closed. Browsers open spare
+        ones, so saying nothing is no fault.
+    tls: takes connections that begin a TLS handshake; None closes them.
+    http: takes connections that begin with a letter, as every HTTP request does.
+    """
+
+    def __init__(
+        self, listener: socket.socket, *, silence: float, tls: Accept | None, http: Accept
+    ) -> None:
+        self.number: int = listener.getsockname()[1]
+        self._listener = listener
+        self._silence = silence
+        self._tls = tls
+        self._http = http
+        self._silent: dict[socket.socket, asyncio.TimerHandle] = {}
+        self._loop = IOLoop.current()
+        self._stop_accepting = add_accept_handler(listener, self._accept)
+
+    def close(self) -> None:
+        """Stop listening, and close what has not spoken."""
+        self._stop_accepting()
+        self._listener.close()
+        for connection in list(self._silent):
+            self._drop(connection)
+
+    def _accept(self, connection: socket.socket, address: tuple[str, int]) -> None:
+        if len(self._silent) >= MAX_SILENT:
+            self._drop(next(iter(self._silent)))
+        connection.setblocking(False)
+        timer = asyncio.get_running_loop().call_later(self._silence, self._drop, connection)
+        self._silent[connection] = timer
+        self._loop.add_handler(
+            connection, lambda _fd, _events: self._decide(connection, address), IOLoop.READ
+        )
+
+    def _decide(self, connection: socket.socket, address: tuple[str, int]) -> None:
+        try:
+            first = connection.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            first = b""
+        taker = self._taker(first)
+        if taker is None:
+            self._drop(connection)
+            return
+        self._forget(connection)
+        taker(connection, address)
+
+    def _taker(self, first: bytes) -> Accept | None:
+        if not first:
+            return None
+        if first[0] == _TLS_HANDSHAKE:
+            return self._tls
+        return self._http if first.isalpha() else None
+
+    def _forget(self, connection: socket.socket) -> None:
+        self._silent.pop(connection).cancel()
+        self._loop.remove_handler(connection)
+
+    def _drop(self, connection: socket.socket) -> None:
+        self._forget(connection)
+        connection.close()

@@ -1,0 +1,27 @@
+"""A real server for tests, in this process, on free ports."""
+
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from signaling.config import Config
+from signaling.server import SignalingServer
+
+
+@contextlib.asynccontextmanager
+async def running_server(config: Config, folder: Path) -> AsyncIterator[SignalingServer]:
+    """Run a server until the end of the block; stopping it earlier does no harm.
+
+    Parameters
+    ----------
+    config: the configuration; its two ports are replaced by 0.
+    folder: the state folder, such as `tmp_path`.
+    """
+    ports = dataclasses.replace(config.server, port=0, local_port=0)
+    server = SignalingServer(dataclasses.replace(config, server=ports), folder)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()

@@ -1,0 +1,83 @@
+"""The architecture: each module imports only what stands left of it in the list of layers."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+LAYERS: list[set[str]] = [
+    {"turn.credentials"},
+    {"turn.servers", "turn.coturn"},
+    {"signaling.errors", "signaling.outbox", "signaling.qr", "signaling.addresses"},
+    {"signaling.protocol", "signaling.links", "signaling.config", "signaling.state"},
+    {"signaling.rooms"},
+    {"signaling.hub"},
+    {
+        "signaling.tls",
+        "signaling.websocket",
+        "signaling.pages",
+        "signaling.port",
+    },
+    {"signaling.trust"},
+    {"signaling.server"},
+    {"signaling.serve"},
+    {"signaling.__main__"},
+    {"lenscast.peers.signaling", "lenscast.peers.picture"},
+    {"lenscast.peers.sender", "lenscast.peers.receiver"},
+    {"lenscast.peers"},
+    {"lenscast.cli"},
+    {"lenscast.__main__"},
+]
+PACKAGES = {"turn", "signaling", "lenscast"}
+
+
+def modules() -> list[str]:
+    paths = (path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+    names = (".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths)
+    return sorted(name.removesuffix(".__init__") for name in names)
+
+
+def layer(module: str) -> int:
+    found = [index for index, names in enumerate(LAYERS) if module in names]
+    assert found, f"{module} stands in no layer"
+    return found[0]
+
+
+def imports(module: str) -> set[str]:
+    """The project's own modules that a module imports, anywhere in it."""
+    path = ROOT / Path(*module.split("."))
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    found = set()
+    known = set(modules())
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [name if name in known else str(node.module) for name in inner]
+        else:
+            continue
+        found |= {name for name in names if name.split(".")[0] in PACKAGES}
+    return found - {"turn", "signaling", "lenscast"}
+
+
+@pytest.mark.parametrize("module", [m for m in modules() if m not in PACKAGES])
+def test_a_module_imports_only_what_stands_left_of_it(module: str) -> None:
+    """No layer looks up, and none looks sideways."""
+    upward = {name for name in imports(module) if layer(name) >= layer(module)}
+    assert not upward
+
+
+def test_serving_imports_no_media_library() -> None:
+    """`python -m signaling` and `lenscast` serve with neither aiortc nor av imported."""
+    code = (
+        "import sys, signaling.serve, lenscast.cli; "
+        "print({'aiortc', 'av', 'aioice', 'numpy'} & set(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"

@@ -1,0 +1,147 @@
+"""One port for several protocols: the first byte decides."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+
+from signaling import port
+from signaling.errors import SetupError
+from signaling.port import Port, bind
+
+
+class Taker:
+    """Remembers the connections that it was handed, and closes them at the end."""
+
+    def __init__(self) -> None:
+        self.taken: asyncio.Queue[socket.socket] = asyncio.Queue(100)
+
+    def __call__(self, connection: socket.socket, _address: tuple[str, int]) -> None:
+        self.taken.put_nowait(connection)
+
+    async def next(self) -> socket.socket:
+        return await asyncio.wait_for(self.taken.get(), 5)
+
+
+@contextlib.asynccontextmanager
+async def listening(silence: float = 30) -> AsyncIterator[tuple[Port, Taker, Taker]]:
+    tls, http = Taker(), Taker()
+    opened = Port(bind("127.0.0.1", 0, "server.port"), silence=silence, tls=tls, http=http)
+    try:
+        yield opened, tls, http
+    finally:
+        opened.close()
+        for taker in (tls, http):
+            while not taker.taken.empty():
+                taker.taken.get_nowait().close()
+
+
+async def connect(number: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection("127.0.0.1", number)
+
+
+async def ended(reader: asyncio.StreamReader) -> bool:
+    """Whether the other side closes; waits for it."""
+    try:
+        return await asyncio.wait_for(reader.read(1), 5) == b""
+    except ConnectionResetError:
+        return True
+
+
+async def test_a_tls_handshake_is_told_from_http_by_the_first_byte() -> None:
+    """0x16 goes to TLS and a letter to HTTP, and neither has lost a byte."""
+    async with listening() as (opened, tls, http):
+        for taker, text in ((tls, b"\x16\x03\x01"), (http, b"GET /")):
+            _reader, writer = await connect(opened.number)
+            writer.write(text)
+            connection = await taker.next()
+            assert connection.recv(10) == text
+            connection.close()
+            writer.close()
+
+
+@pytest.mark.parametrize("byte", [b"\x00", b"\x03", b"\x15", b"\xff", b"1", b" "])
+async def test_what_nobody_takes_is_closed(byte: bytes) -> None:
+    """A first byte that begins no protocol spoken here ends the connection."""
+    async with listening() as (opened, _tls, _http):
+        reader, writer = await connect(opened.number)
+        writer.write(byte)
+        assert await ended(reader)
+        writer.close()
+
+
+async def test_a_silent_connection_does_not_hold_up_another() -> None:
+    """Deciding never blocks: one that says nothing waits by itself."""
+    async with listening() as (opened, _tls, http):
+        _reader, silent = await connect(opened.number)
+        _reader2, other = await connect(opened.number)
+        other.write(b"G")
+        (await http.next()).close()
+        silent.close()
+        other.close()
+
+
+async def test_a_connection_that_says_nothing_is_closed_in_time() -> None:
+    """After the time for the first byte the connection ends."""
+    async with listening(silence=0.05) as (opened, _tls, _http):
+        reader, writer = await connect(opened.number)
+        assert await ended(reader)
+        writer.close()
+
+
+async def test_one_silent_connection_too_many_closes_the_oldest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What may be silent at once is bounded."""
+    monkeypatch.setattr(port, "MAX_SILENT", 1)
+    async with listening() as (opened, _tls, http):
+        oldest, first = await connect(opened.number)
+        _reader, second = await connect(opened.number)
+        assert await ended(oldest)
+        second.write(b"G")
+        (await http.next()).close()
+        first.close()
+        second.close()
+
+
+async def test_closing_closes_the_listener_and_what_is_silent() -> None:
+    """After `close` nobody gets in, and who has said nothing is out."""
+    async with listening() as (opened, _tls, http):
+        reader, writer = await connect(opened.number)
+        _reader, speaker = await connect(opened.number)
+        speaker.write(b"G")
+        (await http.next()).close()  # By now the silent one, which came first, is accepted too.
+        number = opened.number
+    assert await ended(reader)
+    with pytest.raises(ConnectionRefusedError):
+        await connect(number)
+    writer.close()
+    speaker.close()
+
+
+def test_a_port_in_use_is_one_clear_sentence() -> None:
+    """It names the port and the option that takes another one."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        with pytest.raises(SetupError, match=rf"Port {number} is in use.*--local-port"):
+            bind("127.0.0.1", number, "server.local_port")
+
+
+def test_an_address_of_another_host_is_one_clear_sentence() -> None:
+    """It names the address and the setting."""
+    with pytest.raises(SetupError, match=r"Cannot listen on 198\.51\.100\.7, port 0.*server\.host"):
+        bind("198.51.100.7", 0, "server.port")
+
+
+def test_a_port_that_needs_rights_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says which ports need none. The fault is made up: tests may run as root."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "bind", refuse)
+    with pytest.raises(SetupError, match=r"Port 443 is not allowed for this user"):
+        bind("127.0.0.1", 443, "server.port")

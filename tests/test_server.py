@@ -1,0 +1,197 @@
+"""The server as a whole: its two ports, its links, HTTPS, and health."""
+
+import asyncio
+import json
+import ssl
+import time
+from pathlib import Path
+
+import pytest
+from tornado.httpclient import AsyncHTTPClient, HTTPResponse
+
+from signaling import config
+from signaling.config import Config
+from signaling.errors import SetupError
+from signaling.server import SignalingServer, turn_servers
+from tests.client import client
+from tests.running_server import running_server
+
+
+async def get(url: str, folder: Path | None = None) -> HTTPResponse:
+    trust = {"ca_certs": str(folder / "ca.pem")} if folder else {}
+    return await AsyncHTTPClient().fetch(url, raise_error=False, follow_redirects=False, **trust)
+
+
+async def test_health_counts_rooms_and_peers(tmp_path: Path) -> None:
+    """/healthz answers with numbers, as JSON, on both ports."""
+    settings = config.from_values({"access": "open"})
+    async with running_server(settings, tmp_path) as server, client(server.receiver_link) as peer:
+        await peer.register("receiver")
+        for url in (f"http://127.0.0.1:{server.local_port}", f"https://127.0.0.1:{server.port}"):
+            answer = await get(f"{url}/healthz", tmp_path)
+            said = json.loads(answer.body)
+            assert said["uptime"] >= 0
+            del said["uptime"]
+            assert said == {
+                "status": "ok",
+                "version": "0.1.0",
+                "rooms": 1,
+                "peers": 1,
+                "senders": 0,
+                "receivers": 1,
+                "turn": "none",
+            }
+
+
+async def test_plain_http_on_the_secure_port_is_sent_to_https(tmp_path: Path) -> None:
+    """One port for both: a plain request is answered with the same address, by https."""
+    async with running_server(Config(), tmp_path) as server:
+        answer = await get(f"http://127.0.0.1:{server.port}/sender?relay=1")
+        assert answer.code == 307
+        assert answer.headers["Location"] == f"https://127.0.0.1:{server.port}/sender?relay=1"
+
+
+async def test_the_trust_page_is_there_by_plain_http_and_by_https(tmp_path: Path) -> None:
+    """A phone that does not trust the certificate yet can read how to."""
+    async with running_server(Config(), tmp_path) as server:
+        for scheme in ("http", "https"):
+            answer = await get(f"{scheme}://127.0.0.1:{server.port}/trust", tmp_path)
+            assert answer.code == 200
+
+
+async def test_the_certificate_is_good_for_the_address_of_the_phone_s_link(tmp_path: Path) -> None:
+    """With the CA trusted, the phone's link opens without a warning."""
+    async with running_server(Config(), tmp_path) as server:
+        answer = await get(server.sender_link.split("#")[0], tmp_path)
+        assert answer.code == 200
+
+
+async def test_the_local_port_listens_on_loopback_alone(tmp_path: Path) -> None:
+    """What has no HTTPS is for this computer only."""
+    async with running_server(Config(), tmp_path) as server:
+        addresses = {s.getsockname()[0] for s in (p._listener for p in server._ports)}
+        assert addresses == {"0.0.0.0", "127.0.0.1"}
+        assert server._ports[1]._listener.getsockname()[0] == "127.0.0.1"
+
+
+async def test_without_tls_the_port_speaks_plain_http(tmp_path: Path) -> None:
+    """Behind a proxy that speaks HTTPS: no certificate, no redirect, no trust page."""
+    settings = config.from_values(
+        {"server": {"tls": "off", "public_url": "https://camera.example/"}, "access": "open"}
+    )
+    async with running_server(settings, tmp_path) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        assert (await get(f"{url}/sender")).code == 200
+        assert (await get(f"{url}/trust")).code == 404
+        assert server.sender_link == "https://camera.example/sender"
+        assert not (tmp_path / "ca.pem").exists()
+
+
+async def test_a_certificate_of_one_s_own_is_used(tmp_path: Path) -> None:
+    """With `tls: files` the operator's certificate is shown, and no CA is offered."""
+    async with running_server(Config(), tmp_path / "made") as _other:
+        pass
+    settings = config.from_values(
+        {
+            "server": {
+                "tls": "files",
+                "certificate": str(tmp_path / "made" / "server.pem"),
+                "private_key": str(tmp_path / "made" / "server-key.pem"),
+            }
+        }
+    )
+    async with running_server(settings, tmp_path / "own") as server:
+        answer = await get(f"https://127.0.0.1:{server.port}/healthz", tmp_path / "made")
+        assert answer.code == 200
+        url = f"https://127.0.0.1:{server.port}/trust"
+        assert (await get(url, tmp_path / "made")).code == 404
+
+
+async def test_a_new_address_gets_into_the_certificate_while_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the laptop changes networks, the certificate is renewed and the links follow."""
+    monkeypatch.setattr("signaling.server.TICK_SECONDS", 0.05)
+    found = ["192.0.2.2"]
+    monkeypatch.setattr("signaling.addresses.lan_addresses", lambda: list(found))
+    async with running_server(Config(), tmp_path) as server:
+        before = await certificate_names(server, tmp_path)
+        found[:] = ["198.51.100.7"]
+        async with asyncio.timeout(5):
+            while (after := await certificate_names(server, tmp_path)) == before:
+                await asyncio.sleep(0.02)
+        assert "198.51.100.7" not in before
+        assert "198.51.100.7" in after
+        assert server.sender_link.startswith("https://198.51.100.7:")
+
+
+async def certificate_names(server: SignalingServer, folder: Path) -> set[str]:
+    context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+    _reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=context)
+    certificate = writer.get_extra_info("peercert")
+    writer.close()
+    await writer.wait_closed()
+    return {value for _kind, value in certificate["subjectAltName"]}
+
+
+async def test_stopping_ends_every_socket_in_time(tmp_path: Path) -> None:
+    """A registered client is told with 1001, also one that is not registered yet."""
+    settings = config.from_values({"access": "open"})
+    async with (
+        running_server(settings, tmp_path) as server,
+        client(server.receiver_link) as registered,
+        client(server.receiver_link) as silent,
+    ):
+        await registered.register("sender")
+        started = time.monotonic()
+        closing = asyncio.ensure_future(server.stop())
+        assert (await registered.closed())[0] == 1001
+        assert (await silent.closed())[0] == 1001
+        await closing
+        assert time.monotonic() - started < 2
+        assert server.hub.counts().peers == 0
+
+
+async def test_both_ports_are_free_again_when_one_could_not_be_had(tmp_path: Path) -> None:
+    """A start that fails leaves nothing listening."""
+    async with running_server(Config(), tmp_path) as first:
+        settings = config.from_values({"server": {"port": 0, "local_port": first.local_port}})
+        second = SignalingServer(settings, tmp_path)
+        with pytest.raises(SetupError, match="is in use"):
+            await second.start()
+        await second.stop()
+
+
+def test_coturn_s_secret_is_read_from_its_file(tmp_path: Path) -> None:
+    """A secret by file gives the same credentials as one in the configuration."""
+    (tmp_path / "secret").write_text("hush\n")
+    urls = ["turn:192.0.2.1"]
+    by_file = config.from_values(
+        {
+            "turn": {
+                "mode": "coturn",
+                "coturn": {"urls": urls, "secret_file": str(tmp_path / "secret")},
+            }
+        }
+    )
+    direct = config.from_values(
+        {"turn": {"mode": "coturn", "coturn": {"urls": urls, "secret": "hush"}}}
+    )
+    issued = [turn_servers(c.turn).issue("p", "https://x", 1e6) for c in (by_file, direct)]
+    assert issued[0] == issued[1]
+
+
+@pytest.mark.parametrize("content", [None, "", "\n", b"\xff"])
+def test_a_secret_that_cannot_be_read_is_one_sentence(
+    tmp_path: Path, content: str | bytes | None
+) -> None:
+    """It names the file and the setting."""
+    file = tmp_path / "secret"
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    elif content is not None:
+        file.write_text(content)
+    coturn = {"urls": ["turn:192.0.2.1"], "secret_file": str(file)}
+    settings = config.from_values({"turn": {"mode": "coturn", "coturn": coturn}})
+    with pytest.raises(SetupError, match=r"secret .*turn\.coturn\.secret_file"):
+        turn_servers(settings.turn)

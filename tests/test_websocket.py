@@ -1,0 +1,340 @@
+"""The protocol over a real WebSocket to a real server: each row of the table, and each limit."""
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from socket import SO_RCVBUF, SOL_SOCKET
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import websocket_connect
+
+from signaling.config import Config, CoturnSettings, Limits
+from signaling.config import Rooms as RoomSettings
+from signaling.config import Turn as TurnSettings
+from signaling.links import read_link
+from signaling.server import SignalingServer
+from tests.client import Client, client
+from tests.running_server import running_server
+
+OPEN = Config(access="open")
+CANDIDATE = {"candidate": "candidate:1 1 udp 1 192.0.2.1 9 typ host", "sdpMid": "0"}
+
+
+def limited(**limits: Any) -> Config:
+    return dataclasses.replace(OPEN, limits=dataclasses.replace(Limits(), **limits))
+
+
+@contextlib.asynccontextmanager
+async def pair(server: SignalingServer) -> AsyncIterator[tuple[Client, Client]]:
+    """A sender and a receiver in the room, past their greetings."""
+    link = server.receiver_link
+    async with client(link) as sender, client(link) as receiver:
+        await sender.register("sender")
+        await receiver.register("receiver")
+        await receiver.receive_type("peer-connected")
+        await sender.receive_type("peer-connected")
+        yield sender, receiver
+
+
+async def test_the_fixed_messages_work_with_nothing_but_their_fields(tmp_path: Path) -> None:
+    """One sender and one receiver get through the whole exchange, word for word."""
+    async with running_server(OPEN, tmp_path) as server:
+        link = server.receiver_link
+        async with client(link) as sender, client(link) as receiver:
+            await sender.send_text('{"type": "register", "role": "sender"}')
+            registered = await sender.receive()
+            assert registered["type"] == "registered"
+            assert registered["role"] == "sender"
+            assert registered["turnConfig"] == {"iceServers": []}
+            await receiver.send_text('{"type": "register", "role": "receiver"}')
+            assert (await receiver.receive())["role"] == "receiver"
+            connected = await receiver.receive()
+            assert (connected["type"], connected["peer"]) == ("peer-connected", "sender")
+            connected = await sender.receive()
+            assert (connected["type"], connected["peer"]) == ("peer-connected", "receiver")
+
+            await sender.send_text('{"type": "offer", "sdp": "v=0 offer"}')
+            offer = await receiver.receive()
+            assert (offer["type"], offer["sdp"]) == ("offer", "v=0 offer")
+            await receiver.send_text('{"type": "answer", "sdp": "v=0 answer"}')
+            answer = await sender.receive()
+            assert (answer["type"], answer["sdp"]) == ("answer", "v=0 answer")
+            candidate = {**CANDIDATE, "sdpMLineIndex": 0}
+            for one, other in ((sender, receiver), (receiver, sender)):
+                await one.send(type="ice-candidate", candidate=candidate)
+                trickled = await other.receive()
+                assert (trickled["type"], trickled["candidate"]) == ("ice-candidate", candidate)
+
+            await sender.send_text("not JSON")
+            error = await sender.receive()
+            assert error["type"] == "error"
+            assert isinstance(error["message"], str)
+
+
+async def test_control_and_state_reach_the_other_side(tmp_path: Path) -> None:
+    """A receiver asks, a sender tells; each sees who it came from."""
+    async with running_server(OPEN, tmp_path) as server, pair(server) as (sender, receiver):
+        await receiver.send(type="control", settings={"preset": "hd"})
+        control = await sender.receive_type("control")
+        assert control["settings"] == {"preset": "hd"}
+        await sender.send(type="state", state={"status": "live"}, to=control["from"])
+        assert (await receiver.receive_type("state"))["state"] == {"status": "live"}
+
+
+async def test_the_links_that_the_server_prints_open_its_room(tmp_path: Path) -> None:
+    """With access by key, the two links' keys register in their roles, and a receiver is invited
+    with the sender's link."""
+    async with running_server(Config(), tmp_path) as server:
+        for link in (server.sender_link, server.receiver_link):
+            parts = read_link(link)
+            async with client(server.receiver_link) as peer:
+                registered = await peer.register(parts.role, room=parts.room, key=parts.key)
+                assert registered["room"] == server.room
+                if parts.role == "receiver":
+                    assert registered["invite"]["url"] == server.sender_link
+                    assert registered["invite"]["qr"].startswith("<svg")
+
+
+async def test_an_invite_names_the_address_by_which_the_receiver_came(tmp_path: Path) -> None:
+    """Where the server is reached by a name, the phone is sent to that name."""
+    async with running_server(Config(), tmp_path) as server:
+        port = urlsplit(server.receiver_link).port
+        request = HTTPRequest(
+            f"ws://127.0.0.1:{port}/ws", headers={"Host": f"camera.example:{port}"}
+        )
+        peer = Client(await websocket_connect(request))
+        parts = read_link(server.receiver_link)
+        registered = await peer.register("receiver", room=parts.room, key=parts.key)
+        assert registered["invite"]["url"].startswith(f"http://camera.example:{port}/sender#")
+        peer.socket.close()
+
+
+@pytest.mark.parametrize("key", [None, "", "wrong"])
+async def test_a_bad_key_is_refused_and_the_connection_ends(
+    tmp_path: Path, key: str | None
+) -> None:
+    """An error before registration ends the connection: 1008, the code as the reason."""
+    async with (
+        running_server(Config(), tmp_path) as server,
+        client(server.receiver_link) as peer,
+    ):
+        await peer.send(type="register", role="sender", room=server.room, key=key)
+        assert (await peer.receive_type("error"))["code"] == "bad-key"
+        assert await peer.closed() == (1008, "bad-key")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("{", "bad-json"),
+        ('{"type": "offer", "sdp": "v=0"}', "not-registered"),
+        ('{"type": "shout"}', "unknown-type"),
+        ('{"type": "register"}', "missing-field"),
+        ('{"type": "register", "role": "boss"}', "wrong-role"),
+    ],
+)
+async def test_any_error_before_registration_ends_the_connection(
+    tmp_path: Path, text: str, code: str
+) -> None:
+    """Who is not registered is told what is wrong, and is out; a later message changes nothing."""
+    async with running_server(OPEN, tmp_path) as server, client(server.receiver_link) as peer:
+        await peer.send_text(text)
+        await peer.send(type="register", role="sender")
+        assert (await peer.receive_type("error"))["code"] == code
+        assert await peer.closed() == (1008, code)
+        assert server.health()["peers"] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("{", "bad-json"),
+        (b"\xff\xfe", "bad-json"),
+        ('{"type": "shout"}', "unknown-type"),
+        ('{"type": "offer"}', "missing-field"),
+        ('{"type": "offer", "sdp": 1}', "bad-field"),
+        ('{"type": "answer", "sdp": ""}', "wrong-role"),
+        ('{"type": "offer", "sdp": "", "to": "nobody"}', "unknown-target"),
+        ('{"type": "register", "role": "sender"}', "already-registered"),
+        (json.dumps({"type": "offer", "sdp": "x" * 32769}), "sdp-too-large"),
+        (json.dumps({"type": "state", "state": {"x": "y" * 65536}}), "message-too-large"),
+    ],
+)
+async def test_an_error_after_registration_leaves_the_connection_usable(
+    tmp_path: Path, text: str | bytes, code: str
+) -> None:
+    """The error has a code and a sentence, and the next message works."""
+    async with running_server(OPEN, tmp_path) as server, pair(server) as (sender, receiver):
+        await sender.send_text(text)
+        error = await sender.receive_type("error")
+        assert error["code"] == code
+        assert error["message"].endswith(".")
+        await sender.send(type="offer", sdp="v=0")
+        assert (await receiver.receive_type("offer"))["sdp"] == "v=0"
+
+
+async def test_a_message_far_too_large_closes_the_connection(tmp_path: Path) -> None:
+    """Past four times the limit the server does not read on: close code 1009."""
+    async with running_server(OPEN, tmp_path) as server, pair(server) as (sender, _receiver):
+        await sender.send_text("x" * (4 * 65536 + 1))
+        code, _reason = await sender.closed()
+        assert code == 1009
+
+
+async def test_an_untargeted_offer_among_several_is_refused(tmp_path: Path) -> None:
+    """With two receivers an offer must name one, and reaches that one alone."""
+    async with (
+        running_server(OPEN, tmp_path) as server,
+        pair(server) as (sender, first),
+        client(server.receiver_link) as second,
+    ):
+        identity = (await second.register("receiver"))["id"]
+        await second.receive_type("peer-connected")
+        await sender.receive_type("peer-connected")
+        await sender.send(type="offer", sdp="v=0")
+        assert (await sender.receive_type("error"))["code"] == "ambiguous-target"
+        await sender.send(type="offer", sdp="v=0", to=identity)
+        assert (await second.receive_type("offer"))["sdp"] == "v=0"
+        await sender.send(type="state", state={})
+        assert (await first.receive())["type"] == "state"
+
+
+async def test_a_full_room_is_said(tmp_path: Path) -> None:
+    """One peer too many is told so."""
+    settings = dataclasses.replace(OPEN, rooms=RoomSettings(max_senders=1))
+    async with (
+        running_server(settings, tmp_path) as server,
+        pair(server),
+        client(server.receiver_link) as late,
+    ):
+        await late.send(type="register", role="sender")
+        assert (await late.receive_type("error"))["code"] == "room-full"
+
+
+async def test_leaving_is_told_to_the_other_side(tmp_path: Path) -> None:
+    """A socket that closes in order has left; one that breaks is lost."""
+    async with running_server(OPEN, tmp_path) as server, pair(server) as (sender, receiver):
+        sender.socket.close(1000)
+        gone = await receiver.receive_type("peer-disconnected")
+        assert (gone["peer"], gone["reason"]) == ("sender", "left")
+    async with running_server(OPEN, tmp_path) as server, pair(server) as (sender, receiver):
+        sender.socket.protocol.stream.close()  # type: ignore[union-attr]
+        gone = await receiver.receive_type("peer-disconnected")
+        assert (gone["peer"], gone["reason"]) == ("sender", "lost")
+
+
+async def test_a_sender_and_a_receiver_may_come_back(tmp_path: Path) -> None:
+    """Each may leave and return, and both are announced again."""
+    async with running_server(OPEN, tmp_path) as server, pair(server) as (_sender, receiver):
+        async with client(server.receiver_link) as second:
+            await second.register("sender")
+            assert (await receiver.receive_type("peer-connected"))["peer"] == "sender"
+        assert (await receiver.receive_type("peer-disconnected"))["peer"] == "sender"
+        async with client(server.receiver_link) as third:
+            await third.register("sender")
+            assert (await receiver.receive_type("peer-connected"))["peer"] == "sender"
+
+
+async def test_who_does_not_register_in_time_is_out(tmp_path: Path) -> None:
+    """After the time to register: the error, then the end."""
+    async with (
+        running_server(limited(register_seconds=0.05), tmp_path) as server,
+        client(server.receiver_link) as peer,
+    ):
+        assert (await peer.receive_type("error"))["code"] == "register-timeout"
+        assert await peer.closed() == (1008, "register-timeout")
+
+
+async def test_who_registers_in_time_stays(tmp_path: Path) -> None:
+    """The time to register ends nothing once it was used."""
+    async with (
+        running_server(limited(register_seconds=0.05), tmp_path) as server,
+        client(server.receiver_link) as first,
+        client(server.receiver_link) as second,
+    ):
+        await first.register("sender")
+        assert (await second.receive_type("error"))["code"] == "register-timeout"
+        assert server.health()["peers"] == 1
+
+
+async def test_messages_that_come_too_fast_are_dropped_and_said(tmp_path: Path) -> None:
+    """Past the burst each message is answered with an error, and the connection stays."""
+    settings = limited(message_burst=3, messages_per_second=0.001)
+    async with running_server(settings, tmp_path) as server, pair(server) as (sender, receiver):
+        for _ in range(3):
+            await sender.send(type="state", state={})
+        assert (await sender.receive_type("error"))["code"] == "too-many-messages"
+        assert [(await receiver.receive())["type"] for _ in range(2)] == ["state", "state"]
+
+
+async def test_a_client_that_answers_no_ping_is_lost(tmp_path: Path) -> None:
+    """The server pings; who is silent past the limit is gone, and the others know it."""
+    settings = limited(ping_seconds=0.05, pong_seconds=0.2)
+    async with running_server(settings, tmp_path) as server, pair(server) as (sender, receiver):
+        # A client whose network is gone: it neither reads nor answers. The other goes on
+        # answering, and so it stays.
+        sender.socket.protocol._write_frame = lambda *_a, **_k: asyncio.Future()  # type: ignore[union-attr]
+        gone = await receiver.receive_type("peer-disconnected")
+        assert (gone["peer"], gone["reason"]) == ("sender", "lost")
+        assert server.health()["receivers"] == 1
+
+
+async def test_a_client_that_does_not_read_is_closed_as_slow(tmp_path: Path) -> None:
+    """What may wait for one client is bounded; past it that client is out, and the rest go on."""
+    settings = limited(
+        outbox_messages=8, message_burst=100_000, messages_per_second=100_000, pong_seconds=30
+    )
+    async with running_server(settings, tmp_path) as server, pair(server) as (sender, receiver):
+        receiver.socket.protocol.stream.socket.setsockopt(SOL_SOCKET, SO_RCVBUF, 4096)  # type: ignore[union-attr]
+        # Nothing is read any more: Tornado's client stops at one message that nobody takes.
+        block = {"x": "y" * 60000}
+        async with asyncio.timeout(20):
+            while server.health()["receivers"]:
+                await sender.send(type="state", state=block)
+                await asyncio.sleep(0)
+        seen = [message async for message in until_disconnected(sender)]
+        assert seen[-1]["reason"] == "slow"
+
+
+async def until_disconnected(peer: Client) -> AsyncIterator[dict[str, Any]]:
+    """What a peer receives, up to the message that somebody is gone."""
+    while True:
+        message = await peer.receive()
+        yield message
+        if message["type"] == "peer-disconnected":
+            return
+
+
+async def test_fresh_turn_credentials_are_sent_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`turn-config` brings new credentials into a running session."""
+    monkeypatch.setattr("signaling.server.TICK_SECONDS", 0.05)
+    now = [1_000_000.0]
+    coturn = CoturnSettings(urls=["turn:192.0.2.1"], secret="hush")
+    settings = dataclasses.replace(OPEN, turn=TurnSettings(mode="coturn", coturn=coturn))
+    async with running_server(settings, tmp_path) as server, client(server.receiver_link) as peer:
+        monkeypatch.setattr(server.hub, "_clock", lambda: now[0])
+        registered = await peer.register("sender")
+        (given,) = registered["turnConfig"]["iceServers"]
+        assert given["username"].startswith("1003600:")
+        now[0] += 1800
+        (fresh,) = (await peer.receive_type("turn-config"))["turnConfig"]["iceServers"]
+        assert fresh["username"].startswith("1005400:")
+        assert fresh["credential"] != given["credential"]
+
+
+async def test_a_static_list_of_servers_is_handed_out_as_it_is(tmp_path: Path) -> None:
+    """With `turn.mode: static` every peer gets the configured servers, password included."""
+    servers = [{"urls": "turn:192.0.2.9", "username": "u", "credential": "c"}]
+    turn = TurnSettings(mode="static", ice_servers=servers)
+    settings = dataclasses.replace(OPEN, turn=turn)
+    async with running_server(settings, tmp_path) as server, client(server.receiver_link) as peer:
+        registered = await peer.register("receiver")
+        assert registered["turnConfig"] == {"iceServers": servers}
