@@ -4,6 +4,7 @@ Owns what is in them, from the templates turnserver.conf and compose.yaml beside
 Imports nothing of the project.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -154,24 +155,21 @@ def _fill(template: str, **values: object) -> str:
 
 def _place(files: Sequence[tuple[Path, str, int, tuple[int, int] | None]]) -> None:
     """Put files (path, text, mode, owner) of one directory there, all or none, over no other."""
-    placed: list[Path] = []
     with tempfile.TemporaryDirectory(prefix=".coturn-", dir=files[0][0].parent) as staging:
         for path, text, mode, owner in files:
             _create(Path(staging) / path.name, text, mode, owner)
-        try:
+        with contextlib.ExitStack() as undo:
             for path, *_ in files:
-                # A hard link, unlike a rename, fails where the name is taken.
-                os.link(Path(staging) / path.name, path)
-                placed.append(path)
-        except OSError as error:
-            for path in placed:
-                path.unlink()
-            if isinstance(error, FileExistsError):
-                raise CoturnExists(
-                    f"{path} is there already. To make a new secret, stop coturn and remove the "
-                    "file; to keep the old one, name another directory."
-                ) from error
-            raise
+                try:
+                    # A hard link, unlike a rename, fails where the name is taken.
+                    os.link(Path(staging) / path.name, path)
+                except FileExistsError as error:
+                    raise CoturnExists(
+                        f"{path} is there already. To make a new secret, stop coturn and remove "
+                        "the file; to keep the old one, name another directory."
+                    ) from error
+                undo.callback(path.unlink)
+            undo.pop_all()
 
 
 def _create(path: Path, text: str, mode: int, owner: tuple[int, int] | None) -> None:

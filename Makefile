@@ -1,0 +1,56 @@
+# The commands of the README. Each sets up what it needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test lint format screenshots wheel clean help
+
+help:  ## list the commands
+	@sed -n 's/^\([a-z]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST)
+
+run: $(VENV)/installed  ## start the server; scan the QR code with the phone
+	@$(BIN)/lenscast --config config.yaml $(ARGS)
+
+test: $(VENV)/installed-dev  ## run all tests, in real browsers and with a real coturn
+	@tests/install-tools chromium:chromium turnserver:coturn
+	$(BIN)/pytest $(ARGS)
+
+lint: $(VENV)/installed-dev node_modules/installed  ## check style and types, Python and JavaScript
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	npm run --silent lint
+
+format: $(VENV)/installed-dev node_modules/installed  ## format Python and JavaScript
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	npm run --silent format
+
+screenshots: $(VENV)/installed-dev  ## take pictures of the pages in each phase, into screenshots/
+	@tests/install-tools chromium:chromium
+	$(BIN)/python -m tests.browser.screenshots
+
+wheel: $(VENV)/installed-dev  ## build the wheel into dist/
+	$(BIN)/python -m build --wheel
+
+clean:  ## remove what the other commands made
+	rm -rf $(VENV) node_modules dist screenshots .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Lenscast needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: $(BIN)/python pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(BIN)/python pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/installed
+
+node_modules/installed: package.json package-lock.json
+	@tests/install-tools npm:npm
+	npm ci --silent --no-fund --no-audit
+	@touch $@
