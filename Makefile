@@ -13,7 +13,7 @@ run: $(VENV)/installed  ## start the server; scan the QR code with the phone
 	@$(BIN)/lenscast --config config.yaml $(ARGS)
 
 test: $(VENV)/installed-dev  ## run all tests, in real browsers and with a real coturn
-	@tests/install-tools chromium:chromium turnserver:coturn
+	@tests/install-tools chromium:chromium turnserver:coturn zbarimg:zbar-tools openssl:openssl
 	$(BIN)/pytest $(ARGS)
 
 lint: $(VENV)/installed-dev node_modules/installed  ## check style and types, Python and JavaScript

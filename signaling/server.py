@@ -252,9 +252,15 @@ class SignalingServer:
             await asyncio.sleep(TICK_SECONDS)
             self.hub.tick()
             if self.config.server.tls == "local-ca" and (names := self._names()) != known:
-                log.info("the addresses of this computer have changed: %s", ", ".join(names))
                 known = names
-                self._context = self._make_context()
+                log.info("This computer's addresses are now %s.", ", ".join(names) or "none")
+                self._renew_certificate()
+
+    def _renew_certificate(self) -> None:
+        try:
+            self._context = self._make_context()
+        except SetupError as error:
+            log.error("The old certificate stays in use: %s", error)
 
 
 def turn_servers(settings: TurnSettings) -> TurnServers:

@@ -1,0 +1,55 @@
+"""Real Chromium for the tests: one browser, a context for each page, and what its console said."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright
+
+from signaling.config import Config
+from signaling.server import SignalingServer
+from tests.browser.pages import ARGUMENTS, CHROMIUM, Pages
+from tests.running_server import running_server
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without Chromium these tests are left out, and say so."""
+    if shutil.which(CHROMIUM):
+        return
+    skip = pytest.mark.skip(reason="Chromium is missing: apt-get install chromium")
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(skip)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """One headless Chromium with two made cameras and a made microphone."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=shutil.which(CHROMIUM), args=ARGUMENTS
+        )
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture
+async def server(tmp_path: Path) -> AsyncIterator[SignalingServer]:
+    """A server with the default configuration, on free ports."""
+    async with running_server(Config(), tmp_path) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def pages(browser: Browser) -> AsyncIterator[Pages]:
+    """Opens pages, closes them at the end, and fails where a console showed an error."""
+    opened = Pages(browser)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+    assert opened.complaints == []

@@ -1,0 +1,115 @@
+"""Drives the two pages: opens them as a phone and as a laptop, and reads what they show.
+
+The sender page is opened on the loopback address, which Chromium takes for secure as it does
+HTTPS; that the certificate works is shown in the tests of the server.
+"""
+
+import os
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.async_api import Browser, BrowserContext, Page, expect
+
+from signaling.server import SignalingServer
+
+CHROMIUM = "chromium"
+ARGUMENTS = [
+    *(["--no-sandbox"] if hasattr(os, "getuid") and os.getuid() == 0 else []),
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream=device-count=2",
+    "--use-fake-ui-for-media-stream",
+]
+PHONE = {"width": 390, "height": 844}
+LAPTOP = {"width": 1440, "height": 900}
+SECONDS = 20_000  # As Playwright counts: milliseconds.
+
+
+def local(server: SignalingServer, link: str) -> str:
+    """A link as this machine's own browser opens it: the phone's link, on the loopback address."""
+    parts = urlsplit(link)
+    return f"http://127.0.0.1:{server.local_port}{parts.path}#{parts.fragment}"
+
+
+def with_query(link: str, query: str) -> str:
+    """A link with a query before its fragment."""
+    return link.replace("#", f"?{query}#") if query else link
+
+
+class Pages:
+    """Opens pages in contexts of their own, as two devices have."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._contexts: list[BrowserContext] = []
+        self.complaints: list[str] = []
+        """Errors that a console showed, and uncaught exceptions."""
+
+    async def phone(self, link: str, *, allowed: bool = True, **options: Any) -> Page:
+        """Open a page as a phone does; `allowed`: the camera permission was given before."""
+        granted = ["camera", "microphone"] if allowed else []
+        context = {"viewport": PHONE, "permissions": granted, "is_mobile": True, "has_touch": True}
+        return await self._open(link, context | options)
+
+    async def laptop(self, link: str, **options: Any) -> Page:
+        """Open a page as a laptop does."""
+        return await self._open(link, {"viewport": LAPTOP} | options)
+
+    async def sender(self, server: SignalingServer, query: str = "", **options: Any) -> Page:
+        """The sender page of a server's room."""
+        link = with_query(local(server, server.sender_link), query)
+        return await self.phone(link, **options)
+
+    async def receiver(self, server: SignalingServer, query: str = "", **options: Any) -> Page:
+        """The receiver page of a server's room."""
+        return await self.laptop(with_query(server.receiver_link, query), **options)
+
+    async def close(self) -> None:
+        """Close all pages."""
+        for context in self._contexts:
+            await context.close()
+
+    async def _open(self, link: str, options: dict[str, Any]) -> Page:
+        context = await self._browser.new_context(**options)
+        self._contexts.append(context)
+        context.set_default_timeout(SECONDS)
+        page = await context.new_page()
+        page.on(
+            "console",
+            lambda message: (
+                self.complaints.append(message.text) if message.type == "error" else None
+            ),
+        )
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        await page.goto(link)
+        return page
+
+
+async def phase(page: Page, *wanted: str) -> None:
+    """Wait until a page is in one of these phases."""
+    pattern = re.compile("^(" + "|".join(wanted) + ")$")
+    await expect(page.locator("html")).to_have_attribute("data-phase", pattern, timeout=SECONDS)
+
+
+async def figure(page: Page, name: str, pattern: str) -> str:
+    """Wait until a figure of the statistics panel matches; give its text."""
+    value = page.locator(f'[data-stat="{name}"]').first
+    await expect(value).to_have_text(re.compile(pattern), timeout=SECONDS)
+    return await value.inner_text()
+
+
+async def picture_moves(page: Page) -> None:
+    """Wait until the first video of a page has painted three more frames."""
+    await page.evaluate(
+        """() => new Promise((resolve) => {
+            const video = document.querySelector("video");
+            let left = 3;
+            const seen = () => (--left ? video.requestVideoFrameCallback(seen) : resolve());
+            video.requestVideoFrameCallback(seen);
+        })"""
+    )
