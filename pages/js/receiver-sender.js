@@ -1,10 +1,11 @@
 /**
  * One phone that sends: its connection, what it tells of its camera, and its tile.
- * Imports peer, the tile, its panel and the texts; knows neither the socket nor the other senders.
+ * Imports peer, the tile, its panel, the state's reader and the texts; knows neither the socket nor the other senders.
  */
 
 import { Peer } from "./peer.js";
 import { StatsPanel } from "./receiver-panel.js";
+import { readCameraState } from "./receiver-state.js";
 import { labelFor, noteFor } from "./receiver-texts.js";
 import { Tile } from "./receiver-tile.js";
 
@@ -59,7 +60,8 @@ export class Sender {
 
   /** @returns {"none" | "live" | "paused"} */
   get picture() {
-    if (!this.tile.picture) {
+    const interrupted = this.#connection === "disconnected" || this.#connection === "failed";
+    if (!this.tile.picture || interrupted) {
       return "none";
     }
     return this.#camera?.status === "paused" ? "paused" : "live";
@@ -87,9 +89,9 @@ export class Sender {
     this.#peer.receive(message);
   }
 
-  /** @param {CameraState} camera */
-  setCamera(camera) {
-    this.#camera = camera;
+  /** @param {object} state what the sender told of its camera */
+  setCamera(state) {
+    this.#camera = readCameraState({ ...state });
     this.#options.change();
   }
 

@@ -50,7 +50,7 @@ function renderProblem({ error, hasKey }) {
  */
 function waitingText(phase, joined) {
   if (phase === "reconnecting") {
-    return "The server does not answer";
+    return "Reconnecting";
   }
   return joined ? "Waiting for a phone" : "Connecting to the server";
 }
@@ -63,8 +63,9 @@ function bannerText(phase, cameras) {
   if (phase !== "reconnecting") {
     return "";
   }
-  const lost = "The connection to the server is lost. Reconnecting…";
-  return cameras > 0 ? `${lost} The video goes on meanwhile.` : lost;
+  return cameras > 0
+    ? "Server lost, reconnecting. The video goes on."
+    : "The connection to the server is lost.";
 }
 
 /** @param {Stage} stage */

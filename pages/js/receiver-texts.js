@@ -82,7 +82,7 @@ export function noteFor({ connection, broken, picture, camera }) {
   if (broken || connection === "failed") {
     return {
       title: "Connection failed",
-      text: "Check that the phone and this laptop are on the same network, then reload the page on the phone.",
+      text: "Check the network of the phone and of this laptop. If it stays like this, reload the page on the phone.",
       busy: false,
     };
   }

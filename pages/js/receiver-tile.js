@@ -53,6 +53,9 @@ export class Tile {
     this.root.addEventListener("click", this.#handlers.select);
     this.video.addEventListener("resize", this.#handlers.picture);
     play.addEventListener("click", () => this.play());
+    // A person may pause it from the small window of picture in picture.
+    this.video.addEventListener("pause", () => show(play, true));
+    this.video.addEventListener("play", () => show(play, false));
     mute.addEventListener("click", () => this.setMuted(!this.video.muted));
   }
 

@@ -116,7 +116,7 @@ function registered(welcome) {
       remove(id);
     }
   }
-  welcome.peers?.forEach(add);
+  welcome.peers?.filter((peer) => peer.role === "sender").forEach(add);
   view.set({ room: "joined", error: null });
   refresh();
 }
@@ -125,7 +125,9 @@ function registered(welcome) {
 function message(received) {
   switch (received.type) {
     case "peer-connected":
-      add(received);
+      if (received.peer === "sender") {
+        add(received);
+      }
       break;
     case "peer-disconnected":
       remove(received.id);

@@ -6,92 +6,87 @@
 import { cameraConstraints, facingOf, MediaError, openCamera } from "./media.js";
 
 /** @typedef {import("./media.js").CameraWish} CameraWish */
+/** @typedef {import("./media.js").MediaErrorKind} MediaErrorKind */
 /** @typedef {import("./sender-state.js").Actual} Actual */
 
 /** How long a muted track may take to come back before its camera is opened again, in milliseconds. */
 const UNMUTE_TIMEOUT = 1_000;
 
+/**
+ * What a person chose: a wish, and the preset that it is, or null for a choice of one's own.
+ * @typedef {CameraWish & { preset: string | null }} Choice
+ */
+
+/**
+ * @typedef {object} CameraHandlers
+ * @property {() => void} opened a camera is open, or the open one has new settings
+ * @property {(choice: Choice) => void} restored the newest choice cannot be had, the one before is back
+ * @property {(kind: MediaErrorKind) => void} failed no camera can be had
+ */
+
 export class Camera {
-  #ended;
+  #handlers;
   /** @type {MediaStreamTrack | null} */
   #track = null;
-  /** @type {CameraWish | null} */
-  #wish = null;
+  /** @type {Choice | null} what the open track is */
+  #choice = null;
+  /** @type {Choice | null} what it shall be */
+  #wanted = null;
+  #busy = false;
+  /** Grows with every `close`, so that a camera which opens too late is noticed. */
   #generation = 0;
 
-  /** @param {() => void} ended the track ended by itself: unplugged, taken away, forbidden */
-  constructor(ended) {
-    this.#ended = ended;
+  /** @param {CameraHandlers} handlers */
+  constructor(handlers) {
+    this.#handlers = handlers;
   }
 
   get track() {
     return this.#track;
   }
 
+  /** Whether a change is being made. */
+  get busy() {
+    return this.#busy;
+  }
+
   /**
-   * Open a camera; the one that is open is closed first, for many phones cannot have two.
-   * @param {CameraWish} wish
-   * @returns {Promise<boolean>} false when `close` or another `open` came in between
-   * @throws {MediaError}
+   * Open a camera; one that is open is closed first, for many phones cannot have two.
+   * @param {Choice} choice
    */
-  async open(wish) {
+  async open(choice) {
     this.close();
-    const generation = this.#generation;
-    const track = await openCamera(wish);
-    if (generation !== this.#generation) {
-      track.stop();
-      return false;
-    }
-    track.onended = () => this.#ended();
-    this.#track = track;
-    this.#wish = wish;
-    return true;
+    this.#wanted = choice;
+    await this.#work(() => this.#replace(choice));
   }
 
   /**
-   * Change the open camera: its settings where that is enough, else another one is opened.
-   * @param {CameraWish} wish
-   * @returns {Promise<boolean>} false when it failed and what was there before is back
-   * @throws {MediaError} when what was there before cannot be had either
+   * Change the open camera; of several changes asked for meanwhile the newest counts.
+   * @param {Choice} choice
    */
-  async change(wish) {
-    const before = this.#wish;
-    if (before && sameLens(before, wish) && (await this.#adjust(wish))) {
-      return true;
-    }
-    try {
-      await this.open(wish);
-      return true;
-    } catch (error) {
-      if (!before || !(error instanceof MediaError)) {
-        throw error;
-      }
-      console.warn("The camera could not be changed:", error);
-      await this.open(before);
-      return false;
+  async change(choice) {
+    this.#wanted = choice;
+    if (!this.#busy && this.#track) {
+      await this.#work(() => this.#follow());
     }
   }
 
-  /**
-   * Whether the track gives pictures, waiting a moment for one that the system muted.
-   * @returns {Promise<boolean>}
-   */
-  async works() {
+  /** The page is in front again: open the camera anew if the system took it away meanwhile. */
+  async check() {
     const track = this.#track;
-    if (!track || track.readyState === "ended") {
-      return false;
+    const works =
+      !track || (track.readyState === "live" && (!track.muted || (await unmuted(track))));
+    if (!works && track === this.#track) {
+      await this.#recover();
     }
-    return !track.muted || (await unmuted(track));
   }
 
-  /** Release the camera. */
+  /** Release the camera. May be called more than once. */
   close() {
     this.#generation += 1;
-    if (this.#track) {
-      this.#track.onended = null;
-      this.#track.stop();
-      this.#track = null;
-    }
+    this.#busy = false;
+    this.#wanted = null;
+    this.#drop();
   }
 
   /** @returns {Actual | null} what the camera really gives */
@@ -106,25 +101,114 @@ export class Camera {
   }
 
   /**
-   * @param {CameraWish} wish
+   * Do something that ends with an open camera, then tell; never rejects for want of a camera.
+   * @param {() => Promise<void>} work
+   */
+  async #work(work) {
+    const generation = this.#generation;
+    /** @type {MediaError | null} */
+    let failure = null;
+    this.#busy = true;
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof MediaError)) {
+        throw error;
+      }
+      console.warn("Camera:", error, error.cause);
+      failure = error;
+    } finally {
+      if (generation === this.#generation) {
+        this.#busy = false;
+      }
+    }
+    if (generation !== this.#generation) {
+      return;
+    }
+    if (failure) {
+      this.#handlers.failed(failure.kind);
+    } else {
+      this.#handlers.opened();
+    }
+  }
+
+  async #recover() {
+    const choice = this.#choice;
+    if (choice && !this.#busy) {
+      await this.#work(() => this.#replace(choice));
+    }
+  }
+
+  async #follow() {
+    const generation = this.#generation;
+    while (generation === this.#generation && this.#wanted && this.#wanted !== this.#choice) {
+      await this.#changeTo(this.#wanted);
+    }
+  }
+
+  /** @param {Choice} choice */
+  async #changeTo(choice) {
+    const before = this.#choice;
+    if (before && sameLens(before, choice) && (await this.#adjust(choice))) {
+      return;
+    }
+    try {
+      await this.#replace(choice);
+    } catch (error) {
+      if (!before || !(error instanceof MediaError)) {
+        throw error;
+      }
+      console.warn("The camera could not be changed:", error, error.cause);
+      await this.#replace(before);
+      if (this.#wanted === choice) {
+        this.#wanted = before;
+        this.#handlers.restored(before);
+      }
+    }
+  }
+
+  /** @param {Choice} choice */
+  async #replace(choice) {
+    this.#drop();
+    const generation = this.#generation;
+    const track = await openCamera(choice);
+    if (generation !== this.#generation) {
+      track.stop();
+      return;
+    }
+    track.onended = () => this.#recover();
+    this.#track = track;
+    this.#choice = choice;
+  }
+
+  #drop() {
+    if (this.#track) {
+      this.#track.onended = null;
+      this.#track.stop();
+      this.#track = null;
+    }
+  }
+
+  /**
+   * @param {Choice} choice
    * @returns {Promise<boolean>} false when the camera must be opened again for it
    */
-  async #adjust(wish) {
+  async #adjust(choice) {
     const track = this.#track;
     if (track?.readyState !== "live") {
       return false;
     }
     try {
-      const { width, height, frameRate } = cameraConstraints(wish);
+      const { width, height, frameRate } = cameraConstraints(choice);
       await track.applyConstraints({ width, height, frameRate });
     } catch (error) {
       console.warn("The settings could not be applied to the open camera:", error);
       return false;
     }
-    if (tooSmall(track, wish)) {
+    if (tooSmall(track, choice)) {
       return false;
     }
-    this.#wish = wish;
+    this.#choice = choice;
     return true;
   }
 }

@@ -3,7 +3,7 @@
  * Imports the library modules and the sender's own; touches no element, the view draws what it sets.
  */
 
-import { listCameras, MediaError, WakeLock } from "./media.js";
+import { listCameras, WakeLock } from "./media.js";
 import { bitrateFor } from "./presets.js";
 import { Camera } from "./sender-camera.js";
 import { Microphone } from "./sender-microphone.js";
@@ -13,7 +13,8 @@ import { Signaling } from "./socket.js";
 
 /** @typedef {import("./protocol.js").ServerMessage} ServerMessage */
 /** @typedef {import("./protocol.js").ControlSettings} ControlSettings */
-/** @typedef {import("./media.js").CameraWish} CameraWish */
+/** @typedef {import("./protocol.js").Facing} Facing */
+/** @typedef {import("./sender-camera.js").Choice} Choice */
 /** @typedef {import("./presets.js").Presets} Presets */
 /** @typedef {import("./sender-state.js").SenderState} SenderState */
 /** @typedef {import("./sender-errors.js").ErrorKind} ErrorKind */
@@ -38,7 +39,11 @@ export class Sender {
   #presets;
   #signaling;
   #receivers;
-  #camera = new Camera(() => this.#recover());
+  #camera = new Camera({
+    opened: () => this.#opened(),
+    restored: (choice) => this.#update({ choice, notice: RESTORED }),
+    failed: (kind) => this.fail(kind),
+  });
   #microphone = new Microphone({
     changed: (track) => {
       this.#receivers.setTrack("audio", track);
@@ -47,7 +52,6 @@ export class Sender {
     failed: (notice) => this.#update({ notice }),
   });
   #wakeLock = new WakeLock();
-  #changing = false;
   #told = "";
 
   /**
@@ -97,39 +101,36 @@ export class Sender {
 
   /** Open the camera and send it, while the connections to the receivers are being made. */
   async start() {
-    const { run, wish } = this.#view.state;
-    if (run === "stopped" || this.#view.state.error !== null) {
+    const { run, error, choice } = this.#view.state;
+    if (run === "stopped" || error !== null) {
       this.connect();
     }
     this.#update({ run: "started", error: null, notice: "", camera: false });
     this.#receivers.begin(this.#limits());
-    await this.#guard(async () => {
-      if (await this.#camera.open(wish)) {
-        await this.#opened();
-        this.#wakeLock.acquire();
-      }
-    });
+    this.#wakeLock.acquire();
+    await this.#camera.open(choice);
   }
 
   /** Release everything and leave the room. */
   stop() {
-    this.#release();
-    this.#signaling.close();
-    this.#update({ run: "stopped", notice: "", receivers: 0, connected: 0, interrupted: false });
+    this.#leave();
+    this.#update({ run: "stopped", notice: "" });
   }
 
-  /** Show an error's screen; the camera is released. */
-  fail(/** @type {ErrorKind} */ error) {
-    this.#release();
+  /**
+   * Show an error's screen; everything is released until the next `start`.
+   * @param {ErrorKind} error
+   */
+  fail(error) {
+    this.#leave();
     this.#update({ error });
   }
 
   /** Change to the camera on the other side, or to the next one where sides are not known. */
   async flip() {
-    const { actual, cameras, wish } = this.#view.state;
+    const { actual, cameras } = this.#view.state;
     if (actual?.facing) {
-      const facing = actual.facing === "user" ? "environment" : "user";
-      await this.#change({ ...wish, facing, deviceId: undefined });
+      await this.#face(actual.facing === "user" ? "environment" : "user");
     } else if (cameras.length > 1) {
       const index = cameras.findIndex((camera) => camera.deviceId === actual?.deviceId);
       await this.selectCamera(cameras[(index + 1) % cameras.length].deviceId);
@@ -140,20 +141,20 @@ export class Sender {
 
   /** @param {string} deviceId */
   async selectCamera(deviceId) {
-    await this.#change({ ...this.#view.state.wish, deviceId, facing: undefined });
+    await this.#change({ deviceId, facing: undefined });
   }
 
   /** @param {string} preset its name in the configuration; others are passed over */
   async selectPreset(preset) {
     if (Object.hasOwn(this.#presets.presets, preset)) {
       const { width, height, frameRate } = this.#presets.presets[preset];
-      await this.#change({ ...this.#view.state.wish, width, height, frameRate }, preset);
+      await this.#change({ width, height, frameRate, preset });
     }
   }
 
-  /** @param {Partial<Pick<CameraWish, "width" | "height" | "frameRate">>} choice instead of a preset's */
-  async selectCustom(choice) {
-    await this.#change({ ...this.#view.state.wish, ...choice }, null);
+  /** @param {{ width?: number, height?: number, frameRate?: number }} values instead of a preset's */
+  async selectCustom(values) {
+    await this.#change({ ...values, preset: null });
   }
 
   /** @param {boolean} on */
@@ -167,9 +168,7 @@ export class Sender {
     this.#update({ hidden });
     if (!hidden) {
       this.reconnect();
-      if (this.#view.state.camera && !this.#changing && !(await this.#camera.works())) {
-        await this.#recover();
-      }
+      await this.#camera.check();
     }
   }
 
@@ -225,7 +224,7 @@ export class Sender {
     }
     const known = facing === "user" || facing === "environment";
     if (known && facing !== this.#view.state.actual?.facing) {
-      await this.#change({ ...this.#view.state.wish, facing, deviceId: undefined });
+      await this.#face(facing);
     }
     this.#told = "";
     this.#tell();
@@ -251,62 +250,20 @@ export class Sender {
     this.#update({ signaling: "lost", blocked });
   }
 
-  /**
-   * Change the camera; of several changes asked for meanwhile the newest counts.
-   * @param {CameraWish} wish
-   * @param {string | null} [preset]
-   */
-  async #change(wish, preset = this.#view.state.preset) {
-    if (!this.#view.state.camera) {
-      this.#update({ wish, preset });
-      return;
-    }
-    let good = { wish: this.#view.state.wish, preset: this.#view.state.preset };
-    this.#update({ wish, preset, notice: "" });
-    if (this.#changing) {
-      return;
-    }
-    this.#changing = true;
-    await this.#guard(async () => {
-      while (good.wish !== this.#view.state.wish) {
-        const next = { wish: this.#view.state.wish, preset: this.#view.state.preset };
-        if (await this.#camera.change(next.wish)) {
-          good = next;
-        } else {
-          this.#update({ ...good, notice: RESTORED });
-        }
-      }
-      await this.#opened();
-    });
-    this.#changing = false;
+  /** @param {Partial<Choice>} values what differs from the choice so far */
+  async #change(values) {
+    const choice = { ...this.#view.state.choice, ...values };
+    this.#update({ choice, notice: "" });
+    await this.#camera.change(choice);
   }
 
-  /** The camera stopped giving pictures: open it once more. */
-  async #recover() {
-    if (this.#view.state.camera && !this.#changing) {
-      this.#changing = true;
-      await this.#guard(async () => {
-        if (await this.#camera.open(this.#view.state.wish)) {
-          await this.#opened();
-        }
-      });
-      this.#changing = false;
-    }
-  }
-
-  /**
-   * Do something with the camera; when it cannot be had the error's screen is shown.
-   * @param {() => Promise<void>} work
-   */
-  async #guard(work) {
-    try {
-      await work();
-    } catch (error) {
-      if (!(error instanceof MediaError)) {
-        throw error;
-      }
-      console.warn("Camera:", error, error.cause);
-      this.fail(error.kind);
+  /** @param {Facing} facing */
+  async #face(facing) {
+    await this.#change({ facing, deviceId: undefined });
+    const { actual, choice } = this.#view.state;
+    const settled = !this.#camera.busy && choice.facing === facing;
+    if (settled && actual?.facing && actual.facing !== facing) {
+      this.#update({ notice: "This device has no camera on that side." });
     }
   }
 
@@ -324,22 +281,26 @@ export class Sender {
   }
 
   #limits() {
-    const { wish, preset, actual } = this.#view.state;
+    const { choice, actual } = this.#view.state;
+    const { preset, width, frameRate } = choice;
     const maxBitrate =
-      preset === null ? bitrateFor(wish, this.#presets) : this.#presets.presets[preset].maxBitrate;
+      preset === null
+        ? bitrateFor(choice, this.#presets)
+        : this.#presets.presets[preset].maxBitrate;
     // Some cameras give more than was wished: then it is scaled down before it is sent.
-    const longSide = actual ? Math.max(actual.width, actual.height) : wish.width;
-    const scaleResolutionDownBy = Math.max(1, longSide / wish.width);
-    return { maxBitrate, maxFramerate: wish.frameRate, scaleResolutionDownBy };
+    const longSide = actual ? Math.max(actual.width, actual.height) : width;
+    const scaleResolutionDownBy = Math.max(1, longSide / width);
+    return { maxBitrate, maxFramerate: frameRate, scaleResolutionDownBy };
   }
 
-  #release() {
+  #leave() {
+    this.#signaling.close();
     this.#camera.close();
     this.#microphone.close();
     this.#wakeLock.release();
     this.#receivers.setTrack("video", null);
     this.#receivers.clear({ pause: true });
-    this.#update({ camera: false, actual: null });
+    this.#update({ camera: false, actual: null, signaling: "connecting", blocked: false });
   }
 
   #counted() {

@@ -6,7 +6,7 @@
 /** @typedef {import("./protocol.js").Phase} Phase */
 /** @typedef {import("./protocol.js").Facing} Facing */
 /** @typedef {import("./protocol.js").CameraState} CameraState */
-/** @typedef {import("./media.js").CameraWish} CameraWish */
+/** @typedef {import("./sender-camera.js").Choice} Choice */
 /** @typedef {import("./sender-errors.js").ErrorKind} ErrorKind */
 
 /**
@@ -32,8 +32,7 @@
  * @property {number} connected those that get the video
  * @property {boolean} interrupted whether one of those in the room got the video before and does not now
  * @property {{ deviceId: string, label: string }[]} cameras
- * @property {CameraWish} wish
- * @property {string | null} preset null for a choice of one's own
+ * @property {Choice} choice
  * @property {Actual | null} actual
  * @property {boolean} microphone
  * @property {string} notice a sentence to read once, or ""
@@ -103,7 +102,7 @@ function reconnecting(state) {
   }
   return state.connected > 0
     ? `Still live on ${laptops(state.connected)}, server lost`
-    : "Server lost, connecting again";
+    : "No answer yet, trying again";
 }
 
 /** @param {number} count */
@@ -127,12 +126,12 @@ export function describe({ width, height, frameRate }) {
  * @returns {CameraState}
  */
 export function cameraState(state, presets) {
-  const { actual, hidden, preset, microphone } = state;
+  const { actual, hidden, choice, microphone } = state;
   return {
     status: hidden ? "paused" : "live",
     camera: actual?.label,
     facing: actual?.facing,
-    preset,
+    preset: choice.preset,
     width: actual?.width,
     height: actual?.height,
     frameRate: actual?.frameRate,

@@ -195,15 +195,19 @@ function drawPreview({ preview, actual, sending }, state, track) {
  * @param {SenderState} state
  */
 function drawSettings(elements, state) {
-  const { wish, preset, cameras, actual } = state;
+  const { choice, cameras, actual } = state;
   elements.flip.disabled = cameras.length === 1;
   drawCameras(elements.camera, cameras, actual?.deviceId);
   for (const input of elements.presets.querySelectorAll("input")) {
-    input.checked = input.value === preset;
+    input.checked = input.value === choice.preset;
   }
-  show(elements.custom, preset === null);
-  choose(elements.resolution, `${wish.width}x${wish.height}`, `${wish.width}×${wish.height}`);
-  choose(elements.frameRate, String(wish.frameRate), `${wish.frameRate} fps`);
+  show(elements.custom, choice.preset === null);
+  choose(
+    elements.resolution,
+    `${choice.width}x${choice.height}`,
+    `${choice.width}×${choice.height}`,
+  );
+  choose(elements.frameRate, String(choice.frameRate), `${choice.frameRate} fps`);
 }
 
 /**

@@ -50,7 +50,7 @@ async function begin() {
     return;
   }
   sender.connect();
-  if ((await cameraPermission()) === "granted") {
+  if ((await cameraPermission()) === "granted" && view.state.phase === "idle") {
     await sender.start();
   }
 }
@@ -82,8 +82,7 @@ function initial(known) {
     connected: 0,
     interrupted: false,
     cameras: [],
-    wish: { facing: "environment", width, height, frameRate },
-    preset: known.default,
+    choice: { facing: "environment", width, height, frameRate, preset: known.default },
     actual: null,
     microphone: false,
     notice: "",
