@@ -25,3 +25,9 @@ async def running_server(config: Config, folder: Path) -> AsyncIterator[Signalin
         yield server
     finally:
         await server.stop()
+
+
+def local_sender_link(server: SignalingServer) -> str:
+    """The link for senders, on the port that speaks plain HTTP on the loopback address."""
+    _, _, fragment = server.sender_link.partition("#")
+    return f"http://127.0.0.1:{server.local_port}/sender#{fragment}"

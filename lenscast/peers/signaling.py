@@ -46,7 +46,7 @@ class ConnectionEnded(ConnectionError):
     """
 
     def __init__(self, code: int, reason: str) -> None:
-        super().__init__(f"The connection to the server has ended ({code}): {reason or 'no reason'}")
+        super().__init__(f"The connection to the server has ended ({code}). {reason}".rstrip())
         self.code = code
         self.reason = reason
 
@@ -88,6 +88,7 @@ class SignalingClient:
         self._timeout = timeout
         self._socket: WebSocketClientConnection | None = None
         self._ended: ConnectionEnded | None = None
+        self._read_all = False
 
     async def __aenter__(self) -> Self:
         """Connect and register.
@@ -157,13 +158,11 @@ class SignalingClient:
             return
         stream = socket.protocol.stream if socket.protocol else None
         socket.close(NORMAL)
-        if self._ended is not None:
-            return
         self._end(NORMAL, "It was closed here.")
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
-                while await socket.read_message() is not None:
-                    pass
+                while not self._read_all:
+                    self._read_all = await socket.read_message() is None
         except TimeoutError:
             # The server does not answer the close frame; Tornado would wait for it for 5 s.
             if stream is not None:
@@ -211,6 +210,7 @@ class SignalingClient:
             raise self._end(NORMAL, "It was closed here.")
         text = await self._socket.read_message()
         if text is None:
+            self._read_all = True
             raise self._closed(self._socket)
         return text
 

@@ -1,0 +1,264 @@
+"""The peer connections of one peer: a session for each remote peer.
+
+Owns what a sender and a receiver have in common: the life of their RTCPeerConnections, ICE
+servers, and trickled candidates. Imports `lenscast.peers.tasks` and `signaling.protocol`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+from aiortc import (
+    RTCConfiguration,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
+from aiortc.exceptions import (
+    InternalError,
+    InvalidAccessError,
+    InvalidStateError,
+    OperationError,
+)
+from aiortc.rtcconfiguration import RTCIceTransportPolicy
+from aiortc.rtcicetransport import parse_stun_turn_uri
+from aiortc.sdp import candidate_from_sdp
+
+from lenscast.peers.tasks import Tasks
+from signaling.protocol import Answer, IceCandidate, IceServer, Offer
+
+log = logging.getLogger(__name__)
+
+GATHERING_SECONDS = 0.3
+CLOSE_SECONDS = 0.6
+INBOX = 64
+
+# What aiortc raises on a description or candidate that it cannot read or use: its parser checks
+# with assert, int() and indexing (aiortc/sdp.py).
+_BAD_INPUT = (
+    AssertionError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    InternalError,
+    InvalidAccessError,
+    InvalidStateError,
+    OperationError,
+)
+
+
+class SessionFailed(Exception):
+    """The connection with one remote peer cannot be made; the sentence says why."""
+
+
+class Session:
+    """One peer connection with one remote peer.
+
+    Attributes
+    ----------
+    peer_id: the remote peer's id.
+    connection: the RTCPeerConnection.
+    drop: ends this session, for the reason given; None where that needs no mention.
+    """
+
+    def __init__(
+        self,
+        peer_id: str,
+        configuration: RTCConfiguration,
+        drop: Callable[[str | None], None],
+        tasks: Tasks,
+    ) -> None:
+        self.peer_id = peer_id
+        self.connection = RTCPeerConnection(configuration)
+        self.drop = drop
+        self._tasks = tasks
+        self._inbox: asyncio.Queue[Offer | Answer | IceCandidate] = asyncio.Queue(INBOX)
+        self._helpers: list[asyncio.Task[None]] = []
+        self._gathering: asyncio.Future[None] | None = None
+        self.connection.on("connectionstatechange", self._on_state)
+
+    def hand(self, message: Offer | Answer | IceCandidate) -> None:
+        """Take a message from the remote peer."""
+        try:
+            self._inbox.put_nowait(message)
+        except asyncio.QueueFull:
+            self.drop("it sends messages faster than they can be dealt with")
+
+    async def next(self) -> Offer | Answer | IceCandidate:
+        """The next message from the remote peer."""
+        return await self._inbox.get()
+
+    def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run something for as long as this session lasts."""
+        self._helpers.append(self._tasks.start(work, name))
+
+    async def describe(self) -> str:
+        """Make this side's description, with all its candidates in it.
+
+        Returns
+        -------
+        Its SDP: an answer after an offer, an offer otherwise.
+        """
+        # Cancelled halfway, gathering would leave its sockets open. It ends within 5 s (aioice).
+        self._gathering = asyncio.ensure_future(self.connection.setLocalDescription())
+        self._gathering.add_done_callback(_take_error)
+        try:
+            await asyncio.shield(self._gathering)
+        except _BAD_INPUT as error:
+            raise SessionFailed(f"no description could be made ({type(error).__name__})") from error
+        return self.connection.localDescription.sdp
+
+    async def apply(self, message: Offer | Answer) -> None:
+        """Set the remote peer's description.
+
+        Raises
+        ------
+        SessionFailed: it cannot be used.
+        """
+        description = RTCSessionDescription(message.sdp, message.type)
+        try:
+            await self.connection.setRemoteDescription(description)
+        except _BAD_INPUT as error:
+            # The error's text may quote the SDP.
+            raise SessionFailed(f"its {message.type} is unusable ({type(error).__name__})") from (
+                error
+            )
+
+    async def add(self, message: IceCandidate) -> None:
+        """Add a candidate; one that cannot be read is passed over, as it is no harm."""
+        try:
+            await self.connection.addIceCandidate(_candidate(message))
+        except _BAD_INPUT as error:
+            log.info("passed over a candidate of %s (%s)", self.peer_id, type(error).__name__)
+
+    async def close(self) -> None:
+        """Close the connection, within a second."""
+        for helper in self._helpers:
+            helper.cancel()
+        if self._gathering is not None:
+            await asyncio.wait({self._gathering}, timeout=GATHERING_SECONDS)
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.connection.close()
+        except TimeoutError:
+            log.info("the TURN server does not answer; its allocation is left to expire")
+
+    def _on_state(self) -> None:
+        state = self.connection.connectionState
+        if state == "failed":
+            self.drop("no packets get through")
+        elif state == "closed":
+            self.drop(None)
+
+
+class Sessions:
+    """The sessions of one peer, by the remote peer's id.
+
+    Parameters
+    ----------
+    tasks: what runs them.
+    serve: what a session does, until it is cancelled.
+    ice_servers: as `registered` and `turn-config` carry them; assign to change them.
+    relay_only: connect through a TURN relay only.
+    """
+
+    def __init__(
+        self,
+        tasks: Tasks,
+        serve: Callable[[Session], Coroutine[Any, Any, None]],
+        ice_servers: Iterable[IceServer],
+        *,
+        relay_only: bool,
+    ) -> None:
+        self.ice_servers = tuple(ice_servers)
+        self._tasks = tasks
+        self._serve = serve
+        self._relay_only = relay_only
+        self._sessions: dict[str, tuple[Session, asyncio.Task[None]]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._sessions)
+
+    def __contains__(self, peer_id: str) -> bool:
+        return peer_id in self._sessions
+
+    def begin(self, peer_id: str) -> None:
+        """Start a session with a peer; one that there was with it ends."""
+        self.end(peer_id)
+        session = Session(
+            peer_id, self._configuration(), lambda why: self._drop(session, why), self._tasks
+        )
+        self._sessions[peer_id] = session, self._tasks.start(self._run(session), f"peer {peer_id}")
+
+    def hand(self, message: Offer | Answer | IceCandidate) -> None:
+        """Give a message to the session that it is for; to none if that has ended."""
+        if message.from_ in self._sessions:
+            self._sessions[message.from_][0].hand(message)
+
+    def end(self, peer_id: str) -> None:
+        """End the session with a peer, if there is one."""
+        if peer_id in self._sessions:
+            _, task = self._sessions.pop(peer_id)
+            task.cancel()
+
+    async def _run(self, session: Session) -> None:
+        try:
+            await self._serve(session)
+        except SessionFailed as error:
+            self._drop(session, str(error))
+        finally:
+            if self._is_current(session):
+                del self._sessions[session.peer_id]
+            self._tasks.start_closing(session.close(), f"closing {session.peer_id}")
+
+    def _drop(self, session: Session, why: str | None) -> None:
+        if not self._is_current(session):
+            return
+        if why is not None:
+            log.warning("the connection with %s has ended: %s", session.peer_id, why)
+        self.end(session.peer_id)
+
+    def _is_current(self, session: Session) -> bool:
+        current = self._sessions.get(session.peer_id)
+        return current is not None and current[0] is session
+
+    def _configuration(self) -> RTCConfiguration:
+        policy = RTCIceTransportPolicy.RELAY if self._relay_only else RTCIceTransportPolicy.ALL
+        # Without a list aiortc would ask a public STUN server.
+        servers = [server for entry in self.ice_servers for server in _servers(entry)]
+        return RTCConfiguration(iceServers=servers, iceTransportPolicy=policy)
+
+
+def _take_error(gathering: "asyncio.Future[None]") -> None:
+    """Keep asyncio from reporting an error that came after nobody waited any more."""
+    if not gathering.cancelled():
+        gathering.exception()
+
+
+def _servers(entry: IceServer) -> list[RTCIceServer]:
+    urls = entry.get("urls", [])
+    usable = [url for url in ([urls] if isinstance(urls, str) else urls) if _readable(url)]
+    if not usable:
+        return []
+    return [RTCIceServer(usable, entry.get("username"), entry.get("credential"))]
+
+
+def _readable(url: str) -> bool:
+    try:
+        parse_stun_turn_uri(url)
+    except ValueError:  # One that it cannot read would fail every connection.
+        log.warning("aiortc cannot use the ICE server %s", url)
+        return False
+    return True
+
+
+def _candidate(message: IceCandidate) -> Any:
+    init = message.candidate
+    if init is None or not init["candidate"]:
+        return None
+    candidate = candidate_from_sdp(init["candidate"].removeprefix("candidate:"))
+    candidate.sdpMid = init["sdpMid"]
+    candidate.sdpMLineIndex = init["sdpMLineIndex"]
+    return candidate
