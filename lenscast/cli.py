@@ -69,7 +69,7 @@ def _add_coturn(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 def _coturn(arguments: argparse.Namespace) -> int:
     try:
         written = coturn.write(arguments.folder, addresses.lan_addresses() or ["127.0.0.1"])
-    except (coturn.CoturnExists, OSError) as error:
+    except (coturn.CoturnError, OSError) as error:
         print(f"lenscast: {error}", file=sys.stderr)
         return 2
     print(f"Wrote turnserver.conf, compose.yaml and secret to {arguments.folder}.", file=sys.stderr)

@@ -211,6 +211,7 @@ async def client(
     """A TURN client without an allocation yet; the one it makes is deleted at the end."""
     loop = asyncio.get_running_loop()
     to = (host or server.address, server.port)
+    connection: asyncio.BaseTransport
     protocol: TurnClient
     if transport == "tcp":
         connection, protocol = await loop.create_connection(

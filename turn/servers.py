@@ -26,25 +26,28 @@ class Grant:
 class TurnServers(Protocol):
     """Hands out ICE servers to peers and takes them back."""
 
-    def issue(self, peer_id: str, host: str, now: float) -> Grant:
+    def issue(self, peer_id: str, origin: str, now: float) -> Grant:
         """Return the ICE servers for one peer.
 
         Parameters
         ----------
         peer_id: whom they are for.
-        host: the host name by which that peer's page was reached.
+        origin: scheme, host and port by which that peer reached its page.
         now: the time, in seconds of Unix time.
         """
 
     def revoke(self, peer_id: str) -> None:
         """Take back what was issued to a peer, as far as that is possible; it has left."""
 
+    def describe(self) -> str:
+        """Say in one line, for a person, what TURN there is; never a secret."""
+
 
 @dataclass(frozen=True)
 class NoTurn:
     """No ICE servers at all."""
 
-    def issue(self, peer_id: str, host: str, now: float) -> Grant:
+    def issue(self, peer_id: str, origin: str, now: float) -> Grant:
         """Return an empty grant."""
         return Grant((), None)
 
@@ -67,7 +70,7 @@ class StaticServers:
 
     ice_servers: Sequence[IceServer] = field(repr=False)
 
-    def issue(self, peer_id: str, host: str, now: float) -> Grant:
+    def issue(self, peer_id: str, origin: str, now: float) -> Grant:
         """Return a copy of the list."""
         return Grant(tuple(copy.deepcopy(server) for server in self.ice_servers), None)
 
@@ -95,7 +98,7 @@ class Coturn:
     secret: bytes | str = field(repr=False)
     lifetime: float
 
-    def issue(self, peer_id: str, host: str, now: float) -> Grant:
+    def issue(self, peer_id: str, origin: str, now: float) -> Grant:
         """Return coturn's URLs with fresh credentials for this peer."""
         credentials = ephemeral(self.secret, peer_id, now, self.lifetime)
         server: IceServer = {

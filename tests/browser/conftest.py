@@ -1,18 +1,16 @@
 """Real Chromium for the tests: one browser, a context for each page, and what its console said."""
 
-import contextlib
-import os
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Playwright, async_playwright
 
 from signaling.config import Config
 from signaling.server import SignalingServer
-from tests.browser.pages import ARGUMENTS, CHROMIUM, Pages
+from tests.browser.pages import CHROMIUM, Pages, launch
 from tests.running_server import running_server
 
 
@@ -27,14 +25,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest_asyncio.fixture(scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    """One headless Chromium with two made cameras and a made microphone."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=shutil.which(CHROMIUM), args=ARGUMENTS
-        )
-        yield browser
-        await browser.close()
+async def playwright() -> AsyncIterator[Playwright]:
+    """What drives the browsers."""
+    async with async_playwright() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session")
+async def browser(playwright: Playwright) -> AsyncIterator[Browser]:
+    """One headless Chromium with made cameras and a made microphone."""
+    browser = await launch(playwright)
+    yield browser
+    await browser.close()
 
 
 @pytest_asyncio.fixture

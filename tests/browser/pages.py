@@ -6,10 +6,11 @@ HTTPS; that the certificate works is shown in the tests of the server.
 
 import os
 import re
+import shutil
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import Browser, BrowserContext, Page, Playwright, expect
 
 from signaling.server import SignalingServer
 
@@ -22,12 +23,21 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--use-fake-device-for-media-stream=device-count=2",
+    # The second of Chromium's made cameras is a depth camera, whose frames WebRTC does not send.
+    "--use-fake-device-for-media-stream=device-count=3",
     "--use-fake-ui-for-media-stream",
 ]
 PHONE = {"width": 390, "height": 844}
 LAPTOP = {"width": 1440, "height": 900}
 SECONDS = 20_000  # As Playwright counts: milliseconds.
+
+
+async def launch(playwright: Playwright, *more: str, without: tuple[str, ...] = ()) -> Browser:
+    """Start Chromium with further arguments, and without those that begin as in `without`."""
+    kept = [argument for argument in ARGUMENTS if not (without and argument.startswith(without))]
+    return await playwright.chromium.launch(
+        executable_path=shutil.which(CHROMIUM), args=[*kept, *more]
+    )
 
 
 def local(server: SignalingServer, link: str) -> str:
@@ -51,7 +61,13 @@ class Pages:
         """Errors that a console showed, and uncaught exceptions."""
 
     async def phone(self, link: str, *, allowed: bool = True, **options: Any) -> Page:
-        """Open a page as a phone does; `allowed`: the camera permission was given before."""
+        """Open a page as a phone does.
+
+        Parameters
+        ----------
+        allowed: the camera permission was given before.
+        options: `script` runs in the page before its own; the others are Playwright's.
+        """
         granted = ["camera", "microphone"] if allowed else []
         context = {"viewport": PHONE, "permissions": granted, "is_mobile": True, "has_touch": True}
         return await self._open(link, context | options)
@@ -75,9 +91,12 @@ class Pages:
             await context.close()
 
     async def _open(self, link: str, options: dict[str, Any]) -> Page:
+        script = options.pop("script", None)
         context = await self._browser.new_context(**options)
         self._contexts.append(context)
         context.set_default_timeout(SECONDS)
+        if script:
+            await context.add_init_script(script)
         page = await context.new_page()
         page.on(
             "console",
@@ -106,10 +125,12 @@ async def figure(page: Page, name: str, pattern: str) -> str:
 async def picture_moves(page: Page) -> None:
     """Wait until the first video of a page has painted three more frames."""
     await page.evaluate(
-        """() => new Promise((resolve) => {
+        """(timeout) => new Promise((resolve, reject) => {
             const video = document.querySelector("video");
             let left = 3;
             const seen = () => (--left ? video.requestVideoFrameCallback(seen) : resolve());
             video.requestVideoFrameCallback(seen);
-        })"""
+            setTimeout(() => reject(new Error("the picture stands still")), timeout);
+        })""",
+        SECONDS,
     )

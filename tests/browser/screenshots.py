@@ -1,0 +1,209 @@
+"""`make screenshots`: both pages and the trust page in each phase, as phone and as laptop.
+
+Writes PNG files into screenshots/ for a person to look at, and docs/receiver.png for the README.
+The camera shows a made scene, so that the pictures look like something.
+"""
+
+import asyncio
+import contextlib
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Page, Playwright, async_playwright
+
+from signaling.config import Config
+from signaling.server import SignalingServer
+from tests.browser.pages import CHROMIUM, LAPTOP, PHONE, Pages, launch, phase, picture_moves
+from tests.browser.scene import record
+from tests.running_server import running_server
+
+ROOT = Path(__file__).parent.parent.parent
+TARGET = ROOT / "screenshots"
+SIZES: dict[str, dict[str, Any]] = {
+    "phone": {"viewport": PHONE, "device_scale_factor": 1},
+    "laptop": {"viewport": LAPTOP, "is_mobile": False, "has_touch": False},
+}
+
+
+class Album:
+    """Takes the pictures of one size."""
+
+    def __init__(self, pages: Pages, server: SignalingServer, size: str) -> None:
+        self.pages = pages
+        self.server = server
+        self._size = size
+
+    async def open(self, page: str, query: str = "", **options: Any) -> Page:
+        """Open the sender or the receiver page at this album's size."""
+        opener = self.pages.sender if page == "sender" else self.pages.receiver
+        return await opener(self.server, query, **(SIZES[self._size] | options))
+
+    async def take(self, page: Page, name: str) -> None:
+        """Write one picture, once the page has drawn what it is at."""
+        await page.evaluate("() => new Promise((r) => requestAnimationFrame(() => setTimeout(r)))")
+        # Transitions are over when no animation runs that ends.
+        await page.wait_for_function(
+            "() => document.getAnimations().every((a) => a.playState === 'finished'"
+            " || a.effect.getTiming().iterations === Infinity)"
+        )
+        file = TARGET / f"{name}-{self._size}.png"
+        await page.screenshot(path=file)
+        print(file.relative_to(ROOT))
+
+
+async def sender_phases(album: Album) -> None:
+    """The phone's page by itself, and with a laptop there."""
+    page = await album.open("sender", allowed=False)
+    await phase(page, "idle")
+    await album.take(page, "sender-idle")
+    await page.locator("#start").click()
+    await phase(page, "connecting")
+    await album.take(page, "sender-connecting")
+    receiver = await album.pages.receiver(album.server)
+    await phase(page, "live")
+    await picture_moves(receiver)
+    await album.take(page, "sender-live")
+    await page.locator("#microphone").click()
+    await page.locator("#settings").click()
+    await album.take(page, "sender-settings")
+    await page.locator("#close").click()
+    await page.locator("#stop").click()
+    await phase(page, "ended")
+    await album.take(page, "sender-ended")
+    await page.context.close()
+    await receiver.context.close()
+
+
+async def sender_problems(album: Album) -> None:
+    """The phone's page where something is wrong."""
+    bad = await album.pages.phone(
+        f"http://127.0.0.1:{album.server.local_port}/sender#abc.wrong", **SIZES[album._size]
+    )
+    await phase(bad, "error")
+    await album.take(bad, "sender-bad-link")
+    await bad.context.close()
+    for kind, name in (
+        ("camera-refused", "NotAllowedError"),
+        ("no-camera", "NotFoundError"),
+        ("camera-busy", "NotReadableError"),
+    ):
+        script = (
+            "navigator.mediaDevices.getUserMedia = () =>"
+            f" Promise.reject(new DOMException('', '{name}'));"
+        )
+        page = await album.open("sender", script=script)
+        await phase(page, "error")
+        await album.take(page, f"sender-{kind}")
+        await page.context.close()
+
+
+async def receiver_phases(album: Album) -> None:
+    """The laptop's page: waiting, live in all its forms, and with several phones."""
+    page = await album.open("receiver")
+    await phase(page, "idle")
+    await album.take(page, "receiver-idle")
+    senders = [await album.pages.sender(album.server)]
+    await phase(page, "live")
+    await picture_moves(page)
+    await page.mouse.move(400, 400)
+    await page.wait_for_function(
+        "() => /bit/.test(document.querySelector('[data-stat=bitrate]').textContent)"
+    )
+    await album.take(page, "receiver-live")
+    for name, selector in (
+        ("panel-off", "#stats-toggle"),
+        ("mirrored", "#mirror"),
+        ("rotated", "#rotate"),
+        ("invite", "#invite"),
+    ):
+        await page.mouse.move(410, 410)
+        await page.locator(selector).click()
+        await album.take(page, f"receiver-{name}")
+    await page.keyboard.press("Escape")
+    await page.locator("#rotate").click(click_count=3)
+    for count in (2, 4):
+        while len(senders) < count:
+            senders.append(await album.pages.sender(album.server))
+        await page.wait_for_function(
+            "(n) => [...document.querySelectorAll('.tile video')]"
+            ".filter((v) => v.videoWidth > 0).length === n",
+            arg=count,
+        )
+        await album.take(page, f"receiver-{count}-phones")
+    clean = await album.open("receiver", "clean=1")
+    await phase(clean, "live")
+    await picture_moves(clean)
+    await album.take(clean, "receiver-clean")
+    for opened in (*senders, page, clean):
+        await opened.context.close()
+
+
+async def reconnecting(playwright: Playwright, camera: Path, size: str) -> None:
+    """Both pages while the server is away."""
+    async with album_of(playwright, camera, size) as album:
+        receiver = await album.open("receiver")
+        sender = await album.open("sender")
+        await phase(receiver, "live")
+        await phase(sender, "live")
+        await picture_moves(receiver)
+        await album.server.stop()
+        await phase(receiver, "reconnecting")
+        await phase(sender, "reconnecting")
+        await album.take(receiver, "receiver-reconnecting")
+        await album.take(sender, "sender-reconnecting")
+
+
+async def other_pages(album: Album) -> None:
+    """The receiver page with a bad link, and the trust page."""
+    origin = f"http://127.0.0.1:{album.server.local_port}"
+    for name, path in (("receiver-bad-link", "/receiver#abc.wrong"), ("trust", "/trust")):
+        page = await album.pages.laptop(f"{origin}{path}", **SIZES[album._size])
+        if name != "trust":
+            await phase(page, "error")
+        await album.take(page, name)
+        await page.context.close()
+
+
+@contextlib.asynccontextmanager
+async def album_of(playwright: Playwright, camera: Path, size: str) -> AsyncIterator[Album]:
+    """A server, a browser whose camera plays a file, and an album for them."""
+    with tempfile.TemporaryDirectory() as state:
+        browser = await launch(
+            playwright,
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-video-capture={camera}",
+            without=("--use-fake-device-for-media-stream",),
+        )
+        try:
+            async with running_server(Config(), Path(state)) as server:
+                yield Album(Pages(browser), server, size)
+        finally:
+            await browser.close()
+
+
+async def main() -> None:
+    """Take all pictures."""
+    TARGET.mkdir(exist_ok=True)
+    camera = TARGET / "camera.mjpeg"
+    async with async_playwright() as playwright:
+        browser = await launch(playwright)
+        await record(browser, camera)
+        await browser.close()
+        for size in SIZES:
+            async with album_of(playwright, camera, size) as album:
+                await sender_phases(album)
+                await sender_problems(album)
+                await receiver_phases(album)
+                await other_pages(album)
+            await reconnecting(playwright, camera, size)
+    shutil.copy(TARGET / "receiver-live-laptop.png", ROOT / "docs" / "receiver.png")
+
+
+if __name__ == "__main__":
+    if not shutil.which(CHROMIUM):
+        sys.exit("make screenshots needs Chromium: apt-get install chromium")
+    asyncio.run(main())
