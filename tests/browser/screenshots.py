@@ -23,9 +23,19 @@ from tests.running_server import running_server
 
 ROOT = Path(__file__).parent.parent.parent
 TARGET = ROOT / "screenshots"
+ANDROID = (
+    "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko)"
+    " Chrome/130.0.0.0 Mobile Safari/537.36"
+)
+# Chromium names a camera that plays a file by the path of the file.
+NAMES = """
+    Object.defineProperty(MediaStreamTrack.prototype, "label", { get: () => "Back camera" });
+    Object.defineProperty(MediaDeviceInfo.prototype, "label", { get: () => "Back camera" });
+"""
+COMMON: dict[str, Any] = {"color_scheme": "dark", "reduced_motion": "reduce", "script": NAMES}
 SIZES: dict[str, dict[str, Any]] = {
-    "phone": {"viewport": PHONE, "device_scale_factor": 1},
-    "laptop": {"viewport": LAPTOP, "is_mobile": False, "has_touch": False},
+    "phone": COMMON | {"viewport": PHONE, "user_agent": ANDROID},
+    "laptop": COMMON | {"viewport": LAPTOP, "is_mobile": False, "has_touch": False},
 }
 
 
@@ -106,7 +116,7 @@ async def receiver_phases(album: Album) -> None:
     page = await album.open("receiver")
     await phase(page, "idle")
     await album.take(page, "receiver-idle")
-    senders = [await album.pages.sender(album.server)]
+    senders = [await album.pages.sender(album.server, script=NAMES)]
     await phase(page, "live")
     await picture_moves(page)
     await page.mouse.move(400, 400)
@@ -127,7 +137,7 @@ async def receiver_phases(album: Album) -> None:
     await page.locator("#rotate").click(click_count=3)
     for count in (2, 4):
         while len(senders) < count:
-            senders.append(await album.pages.sender(album.server))
+            senders.append(await album.pages.sender(album.server, script=NAMES))
         await page.wait_for_function(
             "(n) => [...document.querySelectorAll('.tile video')]"
             ".filter((v) => v.videoWidth > 0).length === n",
