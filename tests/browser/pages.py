@@ -8,11 +8,11 @@ import os
 import re
 import shutil
 from typing import Any
-from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, Page, Playwright, expect
 
 from signaling.server import SignalingServer
+from tests.running_server import local_sender_link
 
 CHROMIUM = "chromium"
 ARGUMENTS = [
@@ -38,12 +38,6 @@ async def launch(playwright: Playwright, *more: str, without: tuple[str, ...] = 
     return await playwright.chromium.launch(
         executable_path=shutil.which(CHROMIUM), args=[*kept, *more]
     )
-
-
-def local(server: SignalingServer, link: str) -> str:
-    """A link as this machine's own browser opens it: the phone's link, on the loopback address."""
-    parts = urlsplit(link)
-    return f"http://127.0.0.1:{server.local_port}{parts.path}#{parts.fragment}"
 
 
 def with_query(link: str, query: str) -> str:
@@ -78,7 +72,7 @@ class Pages:
 
     async def sender(self, server: SignalingServer, query: str = "", **options: Any) -> Page:
         """The sender page of a server's room."""
-        link = with_query(local(server, server.sender_link), query)
+        link = with_query(local_sender_link(server), query)
         return await self.phone(link, **options)
 
     async def receiver(self, server: SignalingServer, query: str = "", **options: Any) -> Page:

@@ -12,8 +12,8 @@ from signaling.config import Config
 from signaling.config import Rooms as RoomSettings
 from signaling.config import Server as ServerSettings
 from signaling.server import SignalingServer
-from tests.browser.pages import Pages, launch, local, phase, picture_moves
-from tests.running_server import running_server
+from tests.browser.pages import Pages, launch, phase, picture_moves
+from tests.running_server import local_sender_link, running_server
 
 
 @contextlib.asynccontextmanager
@@ -84,7 +84,7 @@ async def test_no_secure_context(tmp_path: Path, playwright: Playwright) -> None
         running_server(settings, tmp_path) as server,
         other_browser(playwright, rule) as pages,
     ):
-        link = local(server, server.sender_link).replace("127.0.0.1", "camera.example")
+        link = local_sender_link(server).replace("127.0.0.1", "camera.example")
         sender = await pages.phone(link, allowed=False)
         await problem(sender, "insecure")
         target = await sender.locator("#error-link").get_attribute("href")
