@@ -5,20 +5,14 @@ Owns listening sockets and connections that have not spoken yet; what has spoken
 
 import asyncio
 import errno
-import logging
 import os
 import socket
-import ssl
 from collections.abc import Callable
 
-from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
-from tornado.iostream import IOStream, SSLIOStream
-from tornado.netutil import add_accept_handler, ssl_wrap_socket
+from tornado.netutil import add_accept_handler
 
 from signaling.errors import SetupError
-
-log = logging.getLogger(__name__)
 
 Accept = Callable[[socket.socket, tuple[str, int]], None]
 """Takes over a connection, of which no byte has been read yet."""
@@ -27,34 +21,7 @@ MAX_SILENT = 512
 """Connections that may be silent at once; one more closes the oldest."""
 
 _TLS_HANDSHAKE = 0x16  # RFC 8446 5.1, and where RFC 7983 places DTLS and TLS
-
-
-MAX_BUFFER_BYTES = 1048576
-"""What may wait unread in one connection's buffer."""
-
-
-def hand_to_http(http: HTTPServer, connection: socket.socket, address: tuple[str, int]) -> None:
-    """Let an HTTP server speak plain HTTP on a connection."""
-    http.handle_stream(IOStream(connection, max_buffer_size=MAX_BUFFER_BYTES), address)
-
-
-def hand_to_tls(
-    http: HTTPServer,
-    context: ssl.SSLContext,
-    connection: socket.socket,
-    address: tuple[str, int],
-) -> None:
-    """Let an HTTP server speak HTTPS on a connection."""
-    try:
-        wrapped = ssl_wrap_socket(
-            connection, context, server_side=True, do_handshake_on_connect=False
-        )
-    except OSError as error:
-        # The client left between its first byte and now.
-        log.debug("a connection ended before its TLS handshake: %s", error)
-        connection.close()
-        return
-    http.handle_stream(SSLIOStream(wrapped, max_buffer_size=MAX_BUFFER_BYTES), address)
+_LAST_STUN_BYTE = 0x03  # RFC 7983 7: a STUN message begins with 0 to 3.
 
 
 def bind(host: str, port: int, setting: str) -> socket.socket:
@@ -106,16 +73,24 @@ class Port:
         ones, so saying nothing is no fault.
     tls: takes connections that begin a TLS handshake; None closes them.
     http: takes connections that begin with a letter, as every HTTP request does.
+    stun: takes connections that begin with STUN; None closes them.
     """
 
     def __init__(
-        self, listener: socket.socket, *, silence: float, tls: Accept | None, http: Accept
+        self,
+        listener: socket.socket,
+        *,
+        silence: float,
+        http: Accept,
+        tls: Accept | None = None,
+        stun: Accept | None = None,
     ) -> None:
         self.number: int = listener.getsockname()[1]
         self._listener = listener
         self._silence = silence
         self._tls = tls
         self._http = http
+        self._stun = stun
         self._silent: dict[socket.socket, asyncio.TimerHandle] = {}
         self._loop = IOLoop.current()
         self._stop_accepting = add_accept_handler(listener, self._accept)
@@ -156,6 +131,8 @@ class Port:
             return None
         if first[0] == _TLS_HANDSHAKE:
             return self._tls
+        if first[0] <= _LAST_STUN_BYTE:
+            return self._stun
         return self._http if first.isalpha() else None
 
     def _forget(self, connection: socket.socket) -> None:

@@ -4,7 +4,6 @@ Owns the ports and what they lead to; the one place that knows all parts of `sig
 """
 
 import asyncio
-import functools
 import ipaddress
 import logging
 import socket
@@ -15,29 +14,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tornado.httpserver import HTTPServer
-from tornado.routing import Rule
-from tornado.web import Application, RequestHandler, url
-
 import signaling
-from signaling import addresses, links, pages, qr, state, tls, trust
+from signaling import addresses, links, qr, site, state, tls
 from signaling.config import Config
-from signaling.config import Turn as TurnSettings
+from signaling.entrance import PlainEntrance, TlsEntrance
 from signaling.errors import SetupError
 from signaling.hub import Hub
-from signaling.port import MAX_BUFFER_BYTES, Port, bind, hand_to_http, hand_to_tls
+from signaling.port import Port, bind
 from signaling.protocol import Invite
 from signaling.rooms import Rooms
-from signaling.websocket import MAX_FRAME, SocketHandler
-from turn.servers import Coturn, NoTurn, StaticServers, TurnServers
+from signaling.turn_mode import turn_servers
 
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 5.0
 STOP_SECONDS = 1.0
-IDLE_SECONDS = 75.0
-MAX_HEADER_BYTES = 16384
-MAX_BODY_BYTES = 65536
 ANY_ADDRESS = ("0.0.0.0", "::")
 
 
@@ -59,12 +50,14 @@ class SignalingServer:
         self._folder = folder
         self._keys = None if config.access == "open" else links.Links(state.load_secret(folder))
         self.room = self._keys.home_room() if self._keys else links.OPEN_ROOM
-        self.turn = turn_servers(config.turn)
-        self._context = self._make_context()
+        self.turn = turn_servers(config)
+        context = self._make_context()
         self.hub = Hub(self._make_rooms(), config.limits)
+        ca_pem = tls.ca_certificate(folder) if config.server.tls == "local-ca" else None
+        self._main = site.main_site(config, self.hub, self.health, ca_pem)
+        self._plain = site.plain_site(ca_pem)
+        self._entrance = self._make_entrance(context) if context else None
         self._ports: list[Port] = []
-        self._http: list[HTTPServer] = []
-        self._app = self._serve(self._application())
         self._ticker: asyncio.Task[None] | None = None
         self._started = time.monotonic()
 
@@ -124,15 +117,7 @@ class SignalingServer:
         except SetupError:
             everyone.close()
             raise
-        silence = self.config.limits.first_byte_seconds
-        app = functools.partial(hand_to_http, self._app)
-        redirects = functools.partial(hand_to_http, self._serve(self._redirects()))
-        self._ports = [
-            Port(everyone, silence=silence, tls=None, http=app)
-            if self._context is None
-            else Port(everyone, silence=silence, tls=self._accept_tls, http=redirects),
-            Port(local, silence=silence, tls=None, http=app),
-        ]
+        self._ports = [self._open_to_all(everyone), self._open_locally(local)]
         self._ticker = asyncio.create_task(self._tick(), name="ticker")
         self._ticker.add_done_callback(_report_death)
 
@@ -140,10 +125,12 @@ class SignalingServer:
         """Tell every client (close code 1001), and close all sockets, within 2 s."""
         for port in self._ports:
             port.close()
+        if self._entrance:
+            self._entrance.close()
         if self._ticker:
             self._ticker.cancel()
         await self.hub.close(STOP_SECONDS)
-        for http in self._http:
+        for http in (self._main, self._plain):
             await http.close_all_connections()
 
     def health(self) -> dict[str, Any]:
@@ -162,7 +149,7 @@ class SignalingServer:
 
     @property
     def _scheme(self) -> str:
-        return "http" if self._context is None else "https"
+        return "https" if self._entrance else "http"
 
     def _trust_address(self) -> str:
         return self.public_origin().replace("https:", "http:", 1) + "/trust"
@@ -206,45 +193,20 @@ class SignalingServer:
         own = [] if host in ANY_ADDRESS else [host]
         return [*own, *addresses.lan_addresses()]
 
-    def _application(self) -> Application:
-        limits = self.config.limits
-        rules = [
-            url("/ws", SocketHandler, {"hub": self.hub, "limits": limits}),
-            url("/healthz", pages.HealthHandler, {"report": self.health}),
-            *pages.routes(self.config.video),
-            *self._trust_routes(),
-        ]
-        return Application(
-            rules,
-            default_handler_class=pages.NothingHereHandler,
-            websocket_max_message_size=limits.message_bytes * MAX_FRAME,
-            log_function=_log_request,
-        )
+    def _make_entrance(self, context: ssl.SSLContext) -> TlsEntrance:
+        silence = self.config.limits.first_byte_seconds
+        return TlsEntrance(self._main, context, turn=None, silence=silence)
 
-    def _redirects(self) -> Application:
-        return Application(
-            [*self._trust_routes(), url("/.*", ToHttpsHandler)], log_function=_log_request
-        )
+    def _open_to_all(self, listener: socket.socket) -> Port:
+        silence = self.config.limits.first_byte_seconds
+        if self._entrance is None:
+            return Port(listener, silence=silence, http=PlainEntrance(self._main).accept)
+        plain = PlainEntrance(self._plain).accept
+        return Port(listener, silence=silence, http=plain, tls=self._entrance.accept)
 
-    def _trust_routes(self) -> list[Rule]:
-        if self.config.server.tls != "local-ca":
-            return []
-        return trust.routes(tls.ca_certificate(self._folder), pages.folder())
-
-    def _serve(self, application: Application) -> HTTPServer:
-        http = HTTPServer(
-            application,
-            idle_connection_timeout=IDLE_SECONDS,
-            max_header_size=MAX_HEADER_BYTES,
-            max_body_size=MAX_BODY_BYTES,
-            max_buffer_size=MAX_BUFFER_BYTES,
-        )
-        self._http.append(http)
-        return http
-
-    def _accept_tls(self, connection: socket.socket, address: tuple[str, int]) -> None:
-        if self._context is not None:
-            hand_to_tls(self._app, self._context, connection, address)
+    def _open_locally(self, listener: socket.socket) -> Port:
+        silence = self.config.limits.first_byte_seconds
+        return Port(listener, silence=silence, http=PlainEntrance(self._main).accept)
 
     async def _tick(self) -> None:
         known = self._names()
@@ -258,48 +220,12 @@ class SignalingServer:
 
     def _renew_certificate(self) -> None:
         try:
-            self._context = self._make_context()
+            context = self._make_context()
         except SetupError as error:
             log.error("The old certificate stays in use: %s", error)
-
-
-def turn_servers(settings: TurnSettings) -> TurnServers:
-    """What the configuration says of TURN.
-
-    Raises
-    ------
-    SetupError: the file with coturn's secret cannot be read, or is empty.
-    """
-    match settings.mode:
-        case "none":
-            return NoTurn()
-        case "static":
-            return StaticServers(settings.ice_servers)
-        case "coturn":
-            coturn = settings.coturn
-            secret = coturn.secret or _read_secret(Path(coturn.secret_file or ""))
-            return Coturn(coturn.urls, secret, settings.credential_seconds)
-
-
-def _read_secret(path: Path) -> str:
-    try:
-        secret = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise SetupError(
-            f"Cannot read the secret in {path} (turn.coturn.secret_file): {reason}."
-        ) from error
-    if not secret:
-        raise SetupError(f"The secret in {path} (turn.coturn.secret_file) is empty.")
-    return secret
-
-
-class ToHttpsHandler(RequestHandler):
-    """Plain HTTP on the port that speaks HTTPS: the same address, with https."""
-
-    def prepare(self) -> None:
-        """Redirect; 307 keeps the method."""
-        self.redirect(f"https://{self.request.host}{self.request.uri}", status=307)
+        else:
+            if self._entrance and context:
+                self._entrance.context = context
 
 
 def _is_loopback(origin: str) -> bool:
@@ -312,13 +238,6 @@ def _is_loopback(origin: str) -> bool:
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def _log_request(handler: RequestHandler) -> None:
-    request = handler.request
-    level = logging.INFO if handler.get_status() >= 500 else logging.DEBUG
-    # The path alone: a query may hold what somebody pasted there.
-    log.log(level, "%d %s %s", handler.get_status(), request.method, request.path)
 
 
 def _report_death(task: "asyncio.Task[None]") -> None:

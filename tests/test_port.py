@@ -27,9 +27,12 @@ class Taker:
 
 
 @contextlib.asynccontextmanager
-async def listening(silence: float = 30) -> AsyncIterator[tuple[Port, Taker, Taker]]:
+async def listening(
+    silence: float = 30, stun: Taker | None = None
+) -> AsyncIterator[tuple[Port, Taker, Taker]]:
     tls, http = Taker(), Taker()
-    opened = Port(bind("127.0.0.1", 0, "server.port"), silence=silence, tls=tls, http=http)
+    listener = bind("127.0.0.1", 0, "server.port")
+    opened = Port(listener, silence=silence, tls=tls, http=http, stun=stun)
     try:
         yield opened, tls, http
     finally:
@@ -63,7 +66,25 @@ async def test_a_tls_handshake_is_told_from_http_by_the_first_byte() -> None:
             writer.close()
 
 
-@pytest.mark.parametrize("byte", [b"\x00", b"\x03", b"\x15", b"\xff", b"1", b" "])
+@pytest.mark.parametrize("byte", [b"\x00", b"\x03"])
+async def test_stun_is_told_by_its_first_byte(byte: bytes) -> None:
+    """0 to 3 begin a STUN message; where nobody speaks it, the connection is closed."""
+    stun = Taker()
+    async with listening(stun=stun) as (opened, _tls, _http):
+        _reader, writer = await connect(opened.number)
+        writer.write(byte)
+        connection = await stun.next()
+        assert connection.recv(1) == byte
+        connection.close()
+        writer.close()
+    async with listening() as (opened, _tls, _http):
+        reader, writer = await connect(opened.number)
+        writer.write(byte)
+        assert await ended(reader)
+        writer.close()
+
+
+@pytest.mark.parametrize("byte", [b"\x04", b"\x15", b"\xff", b"1", b" "])
 async def test_what_nobody_takes_is_closed(byte: bytes) -> None:
     """A first byte that begins no protocol spoken here ends the connection."""
     async with listening() as (opened, _tls, _http):
