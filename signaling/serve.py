@@ -19,6 +19,7 @@ from signaling import config, qr, state
 from signaling.config import Config
 from signaling.errors import SetupError
 from signaling.server import SignalingServer
+from signaling.usb import UsbPhones
 
 EXAMPLE = """\
 example:
@@ -41,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="port for this laptop's browser, on 127.0.0.1 only (default: 8080; 0: any free one)",
     )
     parser.add_argument("--no-open", action="store_true", help="do not open the receiver page")
+    parser.add_argument(
+        "--usb", action="store_true", help="reach an Android phone through its cable, by adb"
+    )
     parser.add_argument(
         "--json",
         action="store_true",
@@ -98,7 +102,10 @@ async def _serve(settings: Config, arguments: argparse.Namespace) -> None:
     _on_signals(stopping)
     server = SignalingServer(settings, state.state_folder())
     await server.start()
+    phones = UsbPhones(server.local_port)
     try:
+        if arguments.usb:
+            await phones.attach(server.sender_path)
         if arguments.json:
             print(json.dumps(_summary(server)), flush=True)
         else:
@@ -108,6 +115,7 @@ async def _serve(settings: Config, arguments: argparse.Namespace) -> None:
         await stopping.wait()
     finally:
         await server.stop()
+        await phones.detach()
 
 
 def _on_signals(stopping: asyncio.Event) -> None:

@@ -81,6 +81,11 @@ class SignalingServer:
         """The link of the sender page, for the phone."""
         return self._link(self.public_origin(), "sender", self.room)
 
+    @property
+    def sender_path(self) -> str:
+        """Path and fragment of the phone's link, for a phone that reaches the local port."""
+        return self._link("", "sender", self.room)
+
     def public_origin(self) -> str:
         """Scheme, host and port by which a phone reaches this server."""
         server = self.config.server

