@@ -67,7 +67,7 @@ class CoturnSettings:
 class Turn:
     """Which TURN servers the peers are told of."""
 
-    mode: Literal["none", "coturn", "static"] = "none"
+    mode: Literal["embedded", "coturn", "static", "none"] = "embedded"
     coturn: CoturnSettings = field(default_factory=CoturnSettings)
     ice_servers: list[dict[str, Any]] = field(default_factory=list, repr=False)
     credential_seconds: float = 3600

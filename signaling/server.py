@@ -24,6 +24,7 @@ from signaling.port import Port, bind
 from signaling.protocol import Invite
 from signaling.rooms import Rooms
 from signaling.turn_mode import turn_servers
+from turn.embedded import EmbeddedTurn
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class SignalingServer:
         self._keys = None if config.access == "open" else links.Links(state.load_secret(folder))
         self.room = self._keys.home_room() if self._keys else links.OPEN_ROOM
         self.turn = turn_servers(config)
+        self._relay = self.turn if isinstance(self.turn, EmbeddedTurn) else None
         context = self._make_context()
         self.hub = Hub(self._make_rooms(), config.limits)
         ca_pem = tls.ca_certificate(folder) if config.server.tls == "local-ca" else None
@@ -122,7 +124,9 @@ class SignalingServer:
         except SetupError:
             everyone.close()
             raise
-        self._ports = [self._open_to_all(everyone), self._open_locally(local)]
+        self._ports = [self._open_to_all(everyone), self._open_in_plain(local)]
+        if self._relay:
+            await self._relay.start(self._names(), self.port, self.local_port)
         self._ticker = asyncio.create_task(self._tick(), name="ticker")
         self._ticker.add_done_callback(_report_death)
 
@@ -135,6 +139,8 @@ class SignalingServer:
         if self._ticker:
             self._ticker.cancel()
         await self.hub.close(STOP_SECONDS)
+        if self._relay:
+            await self._relay.stop()
         for http in (self._main, self._plain):
             await http.close_all_connections()
 
@@ -150,6 +156,7 @@ class SignalingServer:
             "senders": counts.by_role["sender"],
             "receivers": counts.by_role["receiver"],
             "turn": self.config.turn.mode,
+            **({"relay": self._relay.figures()} if self._relay else {}),
         }
 
     @property
@@ -199,31 +206,44 @@ class SignalingServer:
         return [*own, *addresses.lan_addresses()]
 
     def _make_entrance(self, context: ssl.SSLContext) -> TlsEntrance:
+        by_tls = self._relay.accept_stream if self._relay else None
         silence = self.config.limits.first_byte_seconds
-        return TlsEntrance(self._main, context, turn=None, silence=silence)
+        return TlsEntrance(self._main, context, turn=by_tls, silence=silence)
 
     def _open_to_all(self, listener: socket.socket) -> Port:
-        silence = self.config.limits.first_byte_seconds
         if self._entrance is None:
-            return Port(listener, silence=silence, http=PlainEntrance(self._main).accept)
-        plain = PlainEntrance(self._plain).accept
-        return Port(listener, silence=silence, http=plain, tls=self._entrance.accept)
+            return self._open_in_plain(listener)
+        return Port(
+            listener,
+            silence=self.config.limits.first_byte_seconds,
+            http=PlainEntrance(self._plain).accept,
+            tls=self._entrance.accept,
+            stun=self._relay.accept if self._relay else None,
+        )
 
-    def _open_locally(self, listener: socket.socket) -> Port:
-        silence = self.config.limits.first_byte_seconds
-        return Port(listener, silence=silence, http=PlainEntrance(self._main).accept)
+    def _open_in_plain(self, listener: socket.socket) -> Port:
+        return Port(
+            listener,
+            silence=self.config.limits.first_byte_seconds,
+            http=PlainEntrance(self._main).accept,
+            stun=self._relay.accept if self._relay else None,
+        )
 
     async def _tick(self) -> None:
         known = self._names()
         while True:
             await asyncio.sleep(TICK_SECONDS)
             self.hub.tick()
-            if self.config.server.tls == "local-ca" and (names := self._names()) != known:
+            if (names := self._names()) != known:
                 known = names
                 log.info("This computer's addresses are now %s.", ", ".join(names) or "none")
                 self._renew_certificate()
+                if self._relay:
+                    self._relay.set_addresses(names)
 
     def _renew_certificate(self) -> None:
+        if self.config.server.tls != "local-ca":
+            return
         try:
             context = self._make_context()
         except SetupError as error:

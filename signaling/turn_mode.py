@@ -4,6 +4,7 @@ from pathlib import Path
 
 from signaling.config import Config
 from signaling.errors import SetupError
+from turn.embedded import EmbeddedTurn
 from turn.servers import Coturn, NoTurn, StaticServers, TurnServers
 
 
@@ -16,6 +17,13 @@ def turn_servers(config: Config) -> TurnServers:
     """
     settings = config.turn
     match settings.mode:
+        case "embedded":
+            return EmbeddedTurn(
+                credential_seconds=settings.credential_seconds,
+                # Browsers check the certificate of `turns:`, and nobody can click a warning away.
+                tls=config.server.tls == "files",
+                behind_proxy=config.server.tls == "off",
+            )
         case "none":
             return NoTurn()
         case "static":

@@ -10,8 +10,12 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 LAYERS: list[set[str]] = [
-    {"turn.credentials"},
-    {"turn.servers", "turn.coturn"},
+    {"turn.credentials", "turn.limits", "turn.stun"},
+    {"turn.servers", "turn.coturn", "turn.access", "turn.allocations"},
+    {"turn.requests"},
+    {"turn.relay"},
+    {"turn.udp", "turn.tcp"},
+    {"turn.embedded", "turn.checks"},
     {"signaling.errors", "signaling.outbox", "signaling.qr", "signaling.addresses"},
     {"signaling.protocol", "signaling.links", "signaling.config", "signaling.state"},
     {"signaling.rooms"},

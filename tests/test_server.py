@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import socket
 import ssl
 import time
 from pathlib import Path
 
 import pytest
+from aioice import stun
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 
 from signaling import config
@@ -24,7 +26,7 @@ async def get(url: str, folder: Path | None = None) -> HTTPResponse:
 
 async def test_health_counts_rooms_and_peers(tmp_path: Path) -> None:
     """/healthz answers with numbers, as JSON, on both ports."""
-    settings = config.from_values({"access": "open"})
+    settings = config.from_values({"access": "open", "turn": {"mode": "none"}})
     async with running_server(settings, tmp_path) as server, client(server.receiver_link) as peer:
         await peer.register("receiver")
         for url in (f"http://127.0.0.1:{server.local_port}", f"https://127.0.0.1:{server.port}"):
@@ -41,6 +43,48 @@ async def test_health_counts_rooms_and_peers(tmp_path: Path) -> None:
                 "receivers": 1,
                 "turn": "none",
             }
+
+
+async def test_health_has_the_relay_s_figures(tmp_path: Path) -> None:
+    """With the embedded relay its counts stand in /healthz."""
+    async with running_server(Config(), tmp_path) as server:
+        said = json.loads((await get(f"http://127.0.0.1:{server.local_port}/healthz")).body)
+        assert said["turn"] == "embedded"
+        assert said["relay"]["allocations"] == 0
+        assert {"packets", "bytes", "drops", "refusals"} <= set(said["relay"])
+
+
+async def test_the_embedded_relay_is_named_by_how_a_client_came(tmp_path: Path) -> None:
+    """UDP first, then TCP, on the page's port; the laptop's own browser gets its local port."""
+    async with running_server(config.from_values({"access": "open"}), tmp_path) as server:
+        async with client(server.receiver_link) as peer:
+            relay, stun = (await peer.register("receiver"))["turnConfig"]["iceServers"]
+        assert relay["urls"] == [
+            f"turn:127.0.0.1:{server.port}?transport=udp",
+            f"turn:127.0.0.1:{server.local_port}?transport=tcp",
+        ]
+        assert stun == {"urls": [f"stun:127.0.0.1:{server.port}"]}
+
+
+async def test_stun_is_answered_on_both_ports_over_tcp_and_on_the_main_one_over_udp(
+    tmp_path: Path,
+) -> None:
+    """The port that serves the pages is the relay's too; UDP leaves from the address asked."""
+    async with running_server(Config(), tmp_path) as server:
+        request = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+        for port in (server.port, server.local_port):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(bytes(request))
+            answer = stun.parse_message(await asyncio.wait_for(reader.read(1000), 5))
+            assert answer.transaction_id == request.transaction_id
+            writer.close()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.setblocking(False)
+            asking.connect(("127.0.0.1", server.port))
+            asking.send(bytes(request))
+            loop = asyncio.get_running_loop()
+            answer = stun.parse_message(await asyncio.wait_for(loop.sock_recv(asking, 1000), 5))
+            assert answer.attributes["XOR-MAPPED-ADDRESS"] == asking.getsockname()
 
 
 async def test_plain_http_on_the_secure_port_is_sent_to_https(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ async def test_the_fixed_messages_work_with_nothing_but_their_fields(tmp_path: P
             registered = await sender.receive()
             assert registered["type"] == "registered"
             assert registered["role"] == "sender"
-            assert registered["turnConfig"] == {"iceServers": []}
+            assert all("urls" in entry for entry in registered["turnConfig"]["iceServers"])
             await receiver.send_text('{"type": "register", "role": "receiver"}')
             assert (await receiver.receive())["role"] == "receiver"
             connected = await receiver.receive()

@@ -40,9 +40,14 @@ def ephemeral(secret: bytes | str, peer_id: str, now: float, lifetime: float) ->
         raise ValueError("TURN credentials need the id of a peer.")
     if lifetime <= 0:
         raise ValueError("TURN credentials must last longer than 0 s.")
-    key = secret.encode() if isinstance(secret, str) else secret
     expires = int(now + lifetime)
     username = f"{expires}:{peer_id}"
+    return Credentials(username, password(secret, username), expires)
+
+
+def password(secret: bytes | str, username: str) -> str:
+    """The password that belongs to a user name under a secret."""
+    key = secret.encode() if isinstance(secret, str) else secret
     # The scheme fixes SHA-1. In an HMAC it is sound (RFC 6194 section 3.3).
     digest = hmac.new(key, username.encode(), hashlib.sha1).digest()
-    return Credentials(username, base64.b64encode(digest).decode("ascii"), expires)
+    return base64.b64encode(digest).decode("ascii")

@@ -1,13 +1,54 @@
-"""Both pages forced to relay, through a real coturn run from this project's own configuration."""
+"""Both pages forced to relay: through the relay of this process, and through a real coturn."""
 
 from pathlib import Path
 
 import pytest
 
 from signaling.config import load
+from signaling.server import SignalingServer
 from tests.browser.pages import Pages, figure, phase, picture_moves
 from tests.coturn_server import needs_turnserver, running_coturn
 from tests.running_server import running_server
+
+
+async def test_the_picture_arrives_through_the_embedded_relay(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """With no TURN server configured anywhere, `?relay=1` on both ends shows HD video."""
+    receiver = await pages.receiver(server, "relay=1")
+    await pages.sender(server, "relay=1")
+    await phase(receiver, "live")
+    await picture_moves(receiver)
+    await figure(receiver, "path", "^relay, UDP$")
+    await figure(receiver, "resolution", "^1280 × 720$")
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_the_embedded_relay_carries_each_transport_by_itself(
+    server: SignalingServer, pages: Pages, transport: str
+) -> None:
+    """Where only one of the two gets through, the picture comes by that one."""
+    receiver = await pages.receiver(server, "relay=1", script=ONLY % transport)
+    await pages.sender(server, "relay=1", script=ONLY % transport)
+    await phase(receiver, "live")
+    await picture_moves(receiver)
+    await figure(receiver, "path", f"^relay, {transport.upper()}$")
+
+
+# A network that blocks the other transport is in the matrix of tests/network; here it is enough
+# that the page does not know of it.
+ONLY = """
+    const Original = RTCPeerConnection;
+    window.RTCPeerConnection = class extends Original {
+        constructor(configuration) {
+            for (const server of configuration.iceServers) {
+                server.urls = [].concat(server.urls).filter((url) => url.endsWith("%s"));
+            }
+            const servers = configuration.iceServers.filter((server) => server.urls.length);
+            super({ ...configuration, iceServers: servers });
+        }
+    };
+"""
 
 
 @needs_turnserver

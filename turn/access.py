@@ -1,0 +1,104 @@
+"""Who may use the embedded relay: credentials of this process, and nonces.
+
+Owns the secret, the peers that have credentials, and the check of both. Imports `turn.credentials`.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+import struct
+import time
+from collections.abc import Callable
+
+from turn.credentials import Credentials, ephemeral, password
+
+REALM = "lenscast"
+
+_USERNAME = re.compile(r"([0-9]{1,15}):(.{1,256})", re.DOTALL)
+_MAC_BYTES = 12
+
+
+class Access:
+    """Issues credentials and checks them.
+
+    Parameters
+    ----------
+    lifetime: for how long credentials are good for a new allocation, in seconds.
+    nonce_lifetime: for how long a nonce is, in seconds.
+    clock: Unix time, by which credentials expire.
+    """
+
+    def __init__(
+        self, lifetime: float, nonce_lifetime: float, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._lifetime = lifetime
+        self._nonce_lifetime = nonce_lifetime
+        self._clock = clock
+        self._secret = secrets.token_bytes(32)
+        self._nonce_secret = secrets.token_bytes(32)
+        self._peers: set[str] = set()
+
+    def issue(self, peer_id: str, now: float) -> Credentials:
+        """Make credentials for one peer; `now` in seconds of Unix time."""
+        credentials = ephemeral(self._secret, peer_id, now, self._lifetime)
+        self._peers.add(peer_id)
+        return credentials
+
+    def revoke(self, peer_id: str) -> None:
+        """Refuse a peer from now on, until it is issued new credentials."""
+        self._peers.discard(peer_id)
+
+    def peer_of(self, username: bytes) -> str | None:
+        """The peer whom a user name was issued to; None where that was nobody who is here.
+
+        That the user name was really issued is shown by the integrity of the request alone.
+        """
+        parts = _parts(username)
+        return parts[1] if parts and parts[1] in self._peers else None
+
+    def is_expired(self, username: bytes) -> bool:
+        """Whether a user name is past its time."""
+        parts = _parts(username)
+        return parts is None or parts[0] <= self._clock()
+
+    def key(self, username: bytes) -> bytes:
+        """The key of the long-term credential mechanism (RFC 8489 9.2.2)."""
+        name = username.decode()
+        text = f"{name}:{REALM}:{password(self._secret, name)}"
+        # The mechanism fixes MD5, as a way to shape a key, not as a proof of anything.
+        return hashlib.md5(text.encode(), usedforsecurity=False).digest()
+
+    def nonce(self, client: str, now: float) -> bytes:
+        """A nonce for one client, without remembering it.
+
+        Parameters
+        ----------
+        client: its transport, address and port.
+        now: seconds of any clock that only goes forward.
+        """
+        return self._nonce(client, int(now))
+
+    def is_fresh(self, nonce: bytes, client: str, now: float) -> bool:
+        """Whether a nonce was made for this client, not too long ago."""
+        try:
+            made = int(nonce[:8], 16)
+        except ValueError:
+            return False
+        if not hmac.compare_digest(nonce, self._nonce(client, made)):
+            return False
+        return 0 <= now - made < self._nonce_lifetime
+
+    def _nonce(self, client: str, made: int) -> bytes:
+        # The clock may begin anywhere; what is below zero cannot have been made by `nonce`.
+        stamp = struct.pack("!I", made & 0xFFFFFFFF)
+        mac = hmac.digest(self._nonce_secret, stamp + client.encode(), "sha256")[:_MAC_BYTES]
+        return (stamp + mac).hex().encode()
+
+
+def _parts(username: bytes) -> tuple[int, str] | None:
+    try:
+        match = _USERNAME.fullmatch(username.decode())
+    except UnicodeDecodeError:
+        return None
+    return (int(match[1]), match[2]) if match else None

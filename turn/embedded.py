@@ -1,0 +1,194 @@
+"""TURN built into this process: `TurnServers` by the relay, over UDP, TCP and TLS.
+
+Owns the relay, its sockets and the task that ends what is over. Imports the modules of `turn`.
+"""
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
+
+from tornado.iostream import IOStream
+
+from turn.access import Access
+from turn.limits import RelayLimits
+from turn.relay import Figures, Relay
+from turn.servers import Grant, IceServer
+from turn.tcp import TcpConnections
+from turn.udp import UdpEndpoint
+
+log = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 1.0
+LOOPBACK = ("127.0.0.1", "::1")
+
+
+class EmbeddedTurn:
+    """A STUN and TURN server on the port that serves the pages.
+
+    It opens the UDP sockets itself; TCP connections are accepted by others and handed over.
+
+    Parameters
+    ----------
+    credential_seconds: for how long credentials are good for a new allocation.
+    tls: whether `accept_stream` will be given connections over TLS, on the main port.
+    behind_proxy: the pages are reached by way of a proxy, which does not pass TURN on.
+    limits: what the relay allows.
+    clock: seconds, only forward.
+    unix_clock: Unix time, by which credentials expire.
+    """
+
+    def __init__(
+        self,
+        *,
+        credential_seconds: float,
+        tls: bool = False,
+        behind_proxy: bool = False,
+        limits: RelayLimits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        unix_clock: Callable[[], float] = time.time,
+    ) -> None:
+        limits = limits or RelayLimits()
+        self._tls = tls
+        self._behind_proxy = behind_proxy
+        self._clock = clock
+        self._access = Access(credential_seconds, limits.nonce_lifetime, unix_clock)
+        self._relay = Relay(self._access, limits)
+        self._tcp = TcpConnections(self._relay, limits, clock)
+        self._udp: dict[str, UdpEndpoint] = {}
+        self._unbound: set[str] = set()
+        self._port = 0
+        self._local_port = 0
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def start(self, addresses: Sequence[str], port: int, local_port: int) -> None:
+        """Answer over UDP from now on.
+
+        Parameters
+        ----------
+        addresses: IP addresses of this host at which clients come; loopback is always added.
+        port: the main port's number, for UDP as well as TCP.
+        local_port: the TCP port that only this host can reach.
+        """
+        self._port = port
+        self._local_port = local_port
+        self.set_addresses(addresses)
+        self._sweeper = asyncio.create_task(self._sweep(), name="TURN sweeper")
+        self._sweeper.add_done_callback(_report_death)
+
+    async def stop(self) -> None:
+        """Close all sockets and connections."""
+        if self._sweeper:
+            self._sweeper.cancel()
+            await asyncio.gather(self._sweeper, return_exceptions=True)
+        for endpoint in self._udp.values():
+            endpoint.close()
+        self._udp.clear()
+        await self._tcp.close()
+
+    def set_addresses(self, addresses: Sequence[str]) -> None:
+        """Answer over UDP at these addresses, and at no others but loopback.
+
+        An address at which that is not possible is logged, and tried again at the next call.
+        """
+        wanted = dict.fromkeys((*LOOPBACK, *addresses))
+        for address in [known for known in self._udp if known not in wanted]:
+            self._udp.pop(address).close()
+        self._unbound &= wanted.keys()
+        for address in wanted:
+            if address not in self._udp:
+                self._open(address)
+
+    def accept(self, connection: socket.socket, address: tuple[str, int]) -> None:
+        """Serve a TCP connection that begins with STUN and of which no byte has been read."""
+        self._tcp.accept(connection, address)
+
+    def accept_stream(self, stream: IOStream, first: bytes) -> None:
+        """Serve TURN over TLS after the handshake; `first` was read already."""
+        self._tcp.accept_stream(stream, first)
+
+    def issue(self, peer_id: str, origin: str, now: float) -> Grant:
+        """Return the relay, at the address by which this peer reached its page, and credentials.
+
+        Parameters
+        ----------
+        peer_id: whom they are for.
+        origin: scheme, host and port by which that peer reached its page.
+        now: the time, in seconds of Unix time.
+        """
+        credentials = self._access.issue(peer_id, now)
+        host, udp_port, tcp_port = self._reached_by(origin)
+        urls = [
+            f"turn:{host}:{udp_port}?transport=udp",
+            f"turn:{host}:{tcp_port}?transport=tcp",
+        ]
+        if self._tls and tcp_port != self._local_port:
+            urls.append(f"turns:{host}:{tcp_port}?transport=tcp")
+        relay: IceServer = {
+            "urls": urls,
+            "username": credentials.username,
+            "credential": credentials.password,
+        }
+        return Grant((relay, {"urls": [f"stun:{host}:{udp_port}"]}), credentials.expires)
+
+    def revoke(self, peer_id: str) -> None:
+        """Refuse a peer's credentials from now on, and delete its allocations."""
+        self._relay.revoke(peer_id)
+
+    def describe(self) -> str:
+        """Say in one line, for a person, what TURN there is; never a secret."""
+        if not self._unbound:
+            return f"TURN: built in, UDP and TCP on port {self._port}."
+        missing = ", ".join(sorted(self._unbound))
+        return f"TURN: built in on port {self._port}, TCP; UDP too, but not at {missing}."
+
+    def figures(self) -> Figures:
+        """Counts: allocations and connections now, the others since the start."""
+        return {**self._relay.figures(), "tcp_connections": len(self._tcp)}
+
+    def _reached_by(self, origin: str) -> tuple[str, int, int]:
+        """The host, UDP port and TCP port at which whoever came by an origin reaches the relay."""
+        try:
+            parts = urlsplit(origin)
+            host, port = parts.hostname or LOOPBACK[0], parts.port
+        except ValueError:  # The Host header was none.
+            parts, host, port = urlsplit(""), LOOPBACK[0], None
+        port = port or (443 if parts.scheme == "https" else 80)
+        if host == "localhost" or host.endswith(".localhost"):
+            host = LOOPBACK[0]  # `localhost` may be ::1, where the local port does not listen.
+        bracketed = f"[{host}]" if ":" in host else host
+        is_loopback = host in LOOPBACK
+        is_local = is_loopback and port == self._local_port
+        if self._behind_proxy and not is_local:
+            return bracketed, self._port, self._port
+        # A loopback origin may come through a tunnel (adb, ssh), which carries its TCP port only.
+        return bracketed, self._port if is_loopback else port, port
+
+    def _open(self, address: str) -> None:
+        try:
+            self._udp[address] = UdpEndpoint(address, self._port, self._relay, self._clock)
+        except OSError as error:
+            # A host without IPv6 has no ::1, and nobody comes there.
+            if address != LOOPBACK[1] and address not in self._unbound:
+                self._unbound.add(address)
+                log.warning(
+                    "No TURN over UDP at %s, port %d: %s", address, self._port, error.strerror
+                )
+        else:
+            self._unbound.discard(address)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            now = self._clock()
+            self._relay.sweep(now)
+            self._tcp.sweep(now)
+            for endpoint in self._udp.values():
+                endpoint.sweep()
+
+
+def _report_death(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("the %s failed", task.get_name(), exc_info=error)

@@ -1,0 +1,66 @@
+"""How much the embedded relay allows, and the measure of how fast a peer may send.
+
+Imports nothing of the project.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RelayLimits:
+    """What the relay allows.
+
+    Attributes
+    ----------
+    allocations_per_peer, allocations: at once.
+    permissions, channels: for one allocation.
+    bytes_per_second: what one peer may send, over all its allocations.
+    tcp_connections: at once.
+    tcp_buffer_bytes: what may wait for one TCP client; further packets are dropped.
+    tcp_idle: seconds that a TCP connection may be without an allocation.
+    default_lifetime, max_lifetime: of allocations, in seconds.
+    permission_lifetime, channel_lifetime, nonce_lifetime: in seconds.
+    """
+
+    allocations_per_peer: int = 20
+    allocations: int = 1000
+    permissions: int = 64
+    channels: int = 64
+    bytes_per_second: int = 4_000_000
+    tcp_connections: int = 500
+    tcp_buffer_bytes: int = 262_144
+    tcp_idle: float = 30
+    default_lifetime: int = 600
+    max_lifetime: int = 3600
+    permission_lifetime: float = 300
+    channel_lifetime: float = 600
+    nonce_lifetime: float = 600
+
+
+class TokenBucket:
+    """Bytes that a peer may send now: one second's worth at most.
+
+    Parameters
+    ----------
+    rate: bytes per second.
+    now: seconds of a clock that only goes forward, as in `take`.
+    """
+
+    __slots__ = ("_last", "_rate", "_tokens")
+
+    def __init__(self, rate: float, now: float) -> None:
+        self._rate = rate
+        self._tokens = rate
+        self._last = now
+
+    def take(self, size: int, now: float) -> bool:
+        """Take so many bytes, if they are there."""
+        tokens = self._tokens
+        if now > self._last:
+            tokens = min(self._rate, tokens + (now - self._last) * self._rate)
+            self._last = now
+        if tokens < size:
+            self._tokens = tokens
+            return False
+        self._tokens = tokens - size
+        return True

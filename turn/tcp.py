@@ -1,0 +1,176 @@
+"""The relay over TCP, and over TLS once the handshake is done.
+
+Owns the connections, the framing of their bytes (RFC 8656 12.5: ChannelData is padded to four),
+and what may wait for a slow client. Imports `turn.allocations` and `turn.relay`.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import socket
+from collections.abc import Callable
+
+from tornado.iostream import IOStream, StreamBufferFullError, StreamClosedError
+
+from turn.allocations import Allocation
+from turn.limits import RelayLimits
+from turn.relay import Relay
+from turn.stun import HEADER_BYTES, MAGIC_COOKIE
+
+log = logging.getLogger(__name__)
+
+_READ_BYTES = 65536
+_CHANNEL_HEADER = 4
+
+
+class NotStun(Exception):
+    """The bytes are neither STUN nor ChannelData; where the next message begins is not known."""
+
+
+class TcpClient:
+    """One connection."""
+
+    def __init__(self, stream: IOStream, address: tuple[str, int], transport: str) -> None:
+        self.stream = stream
+        self.address = address
+        self.name = f"{transport} {address[0]} {address[1]}"
+        self.allocation: Allocation | None = None
+        self.idle_since: float | None = None
+
+    def send(self, data: bytes | memoryview) -> bool:
+        """Send one message, unless too much waits already."""
+        try:
+            # A copy: the stream keeps what it cannot send at once.
+            self.stream.write(bytes(data) + bytes(-len(data) % 4))
+        except (StreamBufferFullError, StreamClosedError):
+            return False
+        return True
+
+
+class TcpConnections:
+    """Serves the relay on connections that others have accepted.
+
+    Parameters
+    ----------
+    relay: takes the messages.
+    limits: how many connections, and how much may wait in one.
+    clock: seconds, only forward.
+    """
+
+    def __init__(self, relay: Relay, limits: RelayLimits, clock: Callable[[], float]) -> None:
+        self._relay = relay
+        self._limits = limits
+        self._clock = clock
+        self._tasks: dict[TcpClient, asyncio.Task[None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def accept(self, connection: socket.socket, address: tuple[str, int]) -> None:
+        """Serve a connection of which no byte has been read yet."""
+        with contextlib.suppress(OSError):  # What waits in the kernel cannot be dropped.
+            connection.setsockopt(
+                socket.SOL_SOCKET, socket.SO_SNDBUF, self._limits.tcp_buffer_bytes
+            )
+        self._serve(IOStream(connection), address, "tcp", b"")
+
+    def accept_stream(self, stream: IOStream, first: bytes) -> None:
+        """Serve a stream after its TLS handshake, of which `first` was read already."""
+        try:
+            address = stream.socket.getpeername()
+        except OSError:
+            stream.close()
+            return
+        self._serve(stream, address, "tls", first)
+
+    def sweep(self, now: float) -> None:
+        """Close connections that have had no allocation for too long."""
+        for client in list(self._tasks):
+            if client.allocation is not None:
+                client.idle_since = None
+            elif client.idle_since is None:
+                client.idle_since = now
+            elif now - client.idle_since >= self._limits.tcp_idle:
+                client.stream.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _serve(
+        self, stream: IOStream, address: tuple[str, int], transport: str, first: bytes
+    ) -> None:
+        if len(self._tasks) >= self._limits.tcp_connections:
+            self._relay.drops["connections"] += 1
+            stream.close()
+            return
+        stream.max_write_buffer_size = self._limits.tcp_buffer_bytes
+        with contextlib.suppress(OSError):  # The client may have left.
+            stream.set_nodelay(True)
+        client = TcpClient(stream, _plain(address), transport)
+        client.idle_since = self._clock()
+        task = asyncio.create_task(self._read(client, first), name=f"TURN over {transport}")
+        self._tasks[client] = task
+        task.add_done_callback(lambda done: self._ended(client, done))
+
+    async def _read(self, client: TcpClient, first: bytes) -> None:
+        buffer = bytearray(first)
+        while True:
+            for message in split(buffer):
+                self._relay.receive(client, memoryview(message), self._clock())
+            # Where bytes wait already the next line does not give way to others by itself.
+            await asyncio.sleep(0)
+            buffer += await client.stream.read_bytes(_READ_BYTES, partial=True)
+
+    def _ended(self, client: TcpClient, task: "asyncio.Task[None]") -> None:
+        del self._tasks[client]
+        # The 5-tuple is gone, so nobody can reach or refresh the allocation (RFC 8656 3.1).
+        self._relay.forget(client)
+        client.stream.close()
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, NotStun):
+            self._relay.drops["malformed"] += 1
+        elif error is not None and not isinstance(error, StreamClosedError):
+            log.error("a TURN connection failed", exc_info=error)
+
+
+def split(buffer: bytearray) -> list[bytearray]:
+    """Take all whole messages out of the front of a buffer.
+
+    Raises
+    ------
+    NotStun: what comes next is no message.
+    """
+    messages = []
+    start = 0
+    while len(buffer) - start >= _CHANNEL_HEADER:
+        end = start + _size(buffer, start)
+        if end > len(buffer):
+            break
+        messages.append(buffer[start:end])
+        start = end
+    del buffer[:start]
+    return messages
+
+
+def _size(buffer: bytearray, start: int) -> int:
+    """The size of the message that starts there, with its padding."""
+    length = int.from_bytes(buffer[start + 2 : start + 4], "big")
+    kind = buffer[start] >> 6
+    if kind == 1:
+        return _CHANNEL_HEADER + length + -length % 4
+    cookie = buffer[start + 4 : start + 8]
+    if kind or length % 4 or not MAGIC_COOKIE.startswith(cookie):
+        raise NotStun
+    return HEADER_BYTES + length
+
+
+def _plain(address: tuple[str, int]) -> tuple[str, int]:
+    """The client's address; IPv4 as such where a socket for both families has it in IPv6."""
+    host, port = address[:2]
+    mapped = getattr(ipaddress.ip_address(host), "ipv4_mapped", None)
+    return (str(mapped) if mapped else host, port)
