@@ -126,7 +126,7 @@ class SignalingServer:
             raise
         self._ports = [self._open_to_all(everyone), self._open_in_plain(local)]
         if self._relay:
-            await self._relay.start(self._names(), self.port, self.local_port)
+            await self._relay.start(self._addresses(), self.port, self.local_port)
         self._ticker = asyncio.create_task(self._tick(), name="ticker")
         self._ticker.add_done_callback(_report_death)
 
@@ -198,12 +198,16 @@ class SignalingServer:
                     Path(server.certificate or ""), Path(server.private_key or "")
                 )
             case "local-ca":
-                return tls.local_ca_context(self._folder, self._names(), datetime.now(UTC))
+                names = [*self._addresses(), *self._public_name()]
+                return tls.local_ca_context(self._folder, names, datetime.now(UTC))
 
-    def _names(self) -> list[str]:
+    def _addresses(self) -> list[str]:
         host = self.config.server.host
-        own = [] if host in ANY_ADDRESS else [host]
-        return [*own, *addresses.lan_addresses()]
+        return addresses.lan_addresses() if host in ANY_ADDRESS else [host]
+
+    def _public_name(self) -> list[str]:
+        name = urlsplit(self.config.server.public_url or "").hostname
+        return [name] if name else []
 
     def _make_entrance(self, context: ssl.SSLContext) -> TlsEntrance:
         by_tls = self._relay.accept_stream if self._relay else None
@@ -230,11 +234,11 @@ class SignalingServer:
         )
 
     async def _tick(self) -> None:
-        known = self._names()
+        known = self._addresses()
         while True:
             await asyncio.sleep(TICK_SECONDS)
             self.hub.tick()
-            if (names := self._names()) != known:
+            if (names := self._addresses()) != known:
                 known = names
                 log.info("This computer's addresses are now %s.", ", ".join(names) or "none")
                 self._renew_certificate()

@@ -169,6 +169,13 @@ async def test_a_new_address_gets_into_the_certificate_while_running(
         assert server.sender_link.startswith("https://198.51.100.7:")
 
 
+async def test_the_public_name_stands_in_the_certificate(tmp_path: Path) -> None:
+    """A name that phones open is one that the local certificate is good for."""
+    settings = config.from_values({"server": {"public_url": "https://camera.example:8443"}})
+    async with running_server(settings, tmp_path) as server:
+        assert "camera.example" in await certificate_names(server, tmp_path)
+
+
 async def certificate_names(server: SignalingServer, folder: Path) -> set[str]:
     context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
     _reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=context)
