@@ -1,18 +1,14 @@
 /**
  * One RTCPeerConnection to one remote peer, from the first offer over ICE restarts to the end.
- * Imports protocol types and sdp; knows neither pages nor sockets: messages go out through `send`.
+ * Imports protocol types, sdp and video-limits; knows neither pages nor sockets: messages go out through `send`.
  */
 
 import { sessionId, withStartBitrate } from "./sdp.js";
+import { applyLimits, encoding, startBitrate } from "./video-limits.js";
 
 /** @typedef {import("./protocol.js").Negotiation} Negotiation */
 
-/**
- * @typedef {object} VideoLimits
- * @property {number} maxBitrate in bits per second
- * @property {number} maxFramerate in frames per second
- * @property {number} [scaleResolutionDownBy] 1 sends the camera's size, 2 half of it
- */
+/** @typedef {import("./video-limits.js").VideoLimits} VideoLimits */
 
 /**
  * @typedef {object} PeerOptions
@@ -128,7 +124,7 @@ export class Peer {
    */
   setVideoLimits(limits) {
     this.#limits = limits;
-    this.#step(() => this.#applyLimits());
+    this.#step(() => applyLimits(this.#senders.video, this.#limits));
   }
 
   /**
@@ -280,7 +276,7 @@ export class Peer {
     await pc.setRemoteDescription({ type: "answer", sdp: hinted });
     clearTimeout(this.#answerTimer);
     await this.#addEarlyCandidates(pc);
-    await this.#applyLimits();
+    await applyLimits(this.#senders.video, this.#limits);
   }
 
   /** @param {RTCIceCandidateInit | null} candidate */
@@ -314,37 +310,6 @@ export class Peer {
       this.#report(pc.connectionState, asError(error));
     }
   }
-
-  async #applyLimits() {
-    const sender = this.#senders.video;
-    const parameters = sender?.getParameters();
-    // Firefox has no encodings before the negotiation; they are set after the answer.
-    if (!sender || !parameters?.encodings?.length || !this.#limits) {
-      return;
-    }
-    Object.assign(parameters.encodings[0], encoding(this.#limits));
-    /** @type {RTCRtpSendParameters & { degradationPreference?: string }} */ (
-      parameters
-    ).degradationPreference = "maintain-framerate";
-    await sender.setParameters(parameters);
-  }
-}
-
-/**
- * @param {VideoLimits} limits
- * @returns {RTCRtpEncodingParameters}
- */
-function encoding({ maxBitrate, maxFramerate, scaleResolutionDownBy }) {
-  return { maxBitrate, maxFramerate, scaleResolutionDownBy: scaleResolutionDownBy ?? 1 };
-}
-
-/**
- * Higher starts are known to make slow links choppy for half a minute.
- * @param {number} target in bits per second
- * @returns {number} in kbit/s
- */
-function startBitrate(target) {
-  return Math.round(Math.min((0.9 * target) / 1000, 1000));
 }
 
 /** @param {unknown} error */

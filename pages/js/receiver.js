@@ -3,6 +3,7 @@
  * The entry module; wires the parts, which do not know each other.
  */
 
+import { CheckDialog } from "./check-dialog.js";
 import { readFragment } from "./protocol.js";
 import { CameraControls } from "./receiver-camera.js";
 import { Grid } from "./receiver-grid.js";
@@ -76,6 +77,7 @@ const signaling = new Signaling(
   { role: "receiver", ...link },
   { registered, message, refused, reconnecting },
 );
+new CheckDialog("receiver page", () => ({ signaling: signaling.status }));
 
 /** Draw anew after anything changed. */
 function refresh() {

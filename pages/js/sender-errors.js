@@ -30,6 +30,25 @@ const REFUSED = {
   ],
 };
 
+/** @type {Record<string, ErrorKind>} */
+const REFUSALS = {
+  "bad-key": "bad-link",
+  "wrong-role": "bad-link",
+  "bad-field": "bad-link",
+  "missing-field": "bad-link",
+  "room-full": "room-full",
+  "server-full": "server-full",
+};
+
+/**
+ * The screen for a code that registration was refused with (docs/protocol.md); undefined for what passes by itself.
+ * @param {string} code
+ * @returns {ErrorKind | undefined}
+ */
+export function refusalKind(code) {
+  return REFUSALS[code];
+}
+
 /**
  * @param {ErrorKind} kind
  * @param {{ userAgent: string, maxTouchPoints: number }} device such as `navigator`

@@ -5,7 +5,7 @@
 
 import { Peer } from "./peer.js";
 
-/** @typedef {import("./peer.js").VideoLimits} VideoLimits */
+/** @typedef {import("./video-limits.js").VideoLimits} VideoLimits */
 /** @typedef {import("./protocol.js").Negotiation} Negotiation */
 
 /**

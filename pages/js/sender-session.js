@@ -4,11 +4,11 @@
  */
 
 import { listCameras, WakeLock } from "./media.js";
-import { bitrateFor } from "./presets.js";
 import { Camera } from "./sender-camera.js";
+import { refusalKind } from "./sender-errors.js";
 import { Microphone } from "./sender-microphone.js";
 import { Receivers } from "./sender-receivers.js";
-import { cameraState, phaseOf } from "./sender-state.js";
+import { cameraState, limitsOf, phaseOf } from "./sender-state.js";
 import { Signaling } from "./socket.js";
 
 /** @typedef {import("./protocol.js").ServerMessage} ServerMessage */
@@ -23,16 +23,6 @@ import { Signaling } from "./socket.js";
 const BLOCKED_ATTEMPT = 2;
 
 const RESTORED = "That camera could not be opened. The one before is back.";
-
-/** @type {Record<string, ErrorKind>} */
-const REFUSALS = {
-  "bad-key": "bad-link",
-  "wrong-role": "bad-link",
-  "bad-field": "bad-link",
-  "missing-field": "bad-link",
-  "room-full": "room-full",
-  "server-full": "server-full",
-};
 
 export class Sender {
   #view;
@@ -84,6 +74,11 @@ export class Sender {
   /** The open camera's track, for the preview. */
   get track() {
     return this.#camera.track;
+  }
+
+  /** How the connection to the server is, for the connection check. */
+  get signaling() {
+    return this.#signaling.status;
   }
 
   /** Join the room; the camera may follow later. */
@@ -236,7 +231,7 @@ export class Sender {
    */
   #refused(code, sentence) {
     console.warn(`The server refused (${code}): ${sentence}`);
-    const error = REFUSALS[code];
+    const error = refusalKind(code);
     if (error === "bad-link") {
       this.fail(error);
     } else if (error) {
@@ -246,7 +241,7 @@ export class Sender {
 
   /** @param {number} attempt */
   #reconnecting(attempt) {
-    const blocked = !this.#signaling.everOpened && attempt >= BLOCKED_ATTEMPT;
+    const blocked = !this.#signaling.status.everOpened && attempt >= BLOCKED_ATTEMPT;
     this.#update({ signaling: "lost", blocked });
   }
 
@@ -281,16 +276,7 @@ export class Sender {
   }
 
   #limits() {
-    const { choice, actual } = this.#view.state;
-    const { preset, width, frameRate } = choice;
-    const maxBitrate =
-      preset === null
-        ? bitrateFor(choice, this.#presets)
-        : this.#presets.presets[preset].maxBitrate;
-    // Some cameras give more than was wished: then it is scaled down before it is sent.
-    const longSide = actual ? Math.max(actual.width, actual.height) : width;
-    const scaleResolutionDownBy = Math.max(1, longSide / width);
-    return { maxBitrate, maxFramerate: frameRate, scaleResolutionDownBy };
+    return limitsOf(this.#view.state, this.#presets);
   }
 
   #leave() {

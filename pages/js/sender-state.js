@@ -1,13 +1,17 @@
 /**
  * The sender page's state and what follows from it: the phase, the status line, what the laptop is told.
- * Imports types only. Pure: no DOM, no camera, no socket.
+ * Imports presets. Pure: no DOM, no camera, no socket.
  */
+
+import { bitrateFor } from "./presets.js";
 
 /** @typedef {import("./protocol.js").Phase} Phase */
 /** @typedef {import("./protocol.js").Facing} Facing */
 /** @typedef {import("./protocol.js").CameraState} CameraState */
+/** @typedef {import("./presets.js").Presets} Presets */
 /** @typedef {import("./sender-camera.js").Choice} Choice */
 /** @typedef {import("./sender-errors.js").ErrorKind} ErrorKind */
+/** @typedef {import("./video-limits.js").VideoLimits} VideoLimits */
 
 /**
  * @typedef {object} Actual What the open camera really gives, in pixels and frames per second.
@@ -138,4 +142,20 @@ export function cameraState(state, presets) {
     microphone,
     presets,
   };
+}
+
+/**
+ * What is sent at most, for this choice with this camera.
+ * @param {Pick<SenderState, "choice" | "actual">} state
+ * @param {Presets} presets
+ * @returns {VideoLimits}
+ */
+export function limitsOf({ choice, actual }, presets) {
+  const { preset, width, frameRate } = choice;
+  const maxBitrate =
+    preset === null ? bitrateFor(choice, presets) : presets.presets[preset].maxBitrate;
+  // Some cameras give more than was wished: then it is scaled down before it is sent.
+  const longSide = actual ? Math.max(actual.width, actual.height) : width;
+  const scaleResolutionDownBy = Math.max(1, longSide / width);
+  return { maxBitrate, maxFramerate: frameRate, scaleResolutionDownBy };
 }

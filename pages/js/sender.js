@@ -2,6 +2,7 @@
  * The sender page's entry: puts the session and the view together, and hands on what the browser tells.
  */
 
+import { CheckDialog } from "./check-dialog.js";
 import { cameraPermission } from "./media.js";
 import { readPresets } from "./presets.js";
 import { readFragment } from "./protocol.js";
@@ -33,6 +34,10 @@ listen(elements, {
   resolution: (size) => sender.selectCustom(size),
   frameRate: (frameRate) => sender.selectCustom({ frameRate }),
 });
+new CheckDialog("sender page", () => ({
+  signaling: sender.signaling,
+  camera: { open: view.state.camera, error: view.state.error },
+}));
 document.addEventListener("visibilitychange", () => sender.setHidden(document.hidden));
 window.addEventListener("online", () => sender.reconnect());
 // A new link in the same tab differs in the fragment only, which loads nothing by itself.

@@ -27,6 +27,15 @@
  *   attempt to come is 1
  */
 
+/**
+ * @typedef {object} SignalingStatus
+ * @property {boolean} registered
+ * @property {boolean} everOpened whether a WebSocket to this server was ever opened: if not, its certificate may be
+ *   refused
+ * @property {{ code: string, message: string } | null} refusal of the last attempt
+ * @property {RTCIceServer[] | null} iceServers those that the server named last; null before, and after leaving
+ */
+
 /** Delays before each attempt to reconnect, in milliseconds; the last one repeats. */
 const DELAYS = [300, 1200, 2700, 4800, 7000];
 /** How long opening and registering may take, in milliseconds, before the attempt counts as failed. */
@@ -49,9 +58,11 @@ export class Signaling {
   #attempt = 0;
   #retryTimer = 0;
   #registerTimer = 0;
-  /** @type {string | null} the code that the current attempt was refused with */
+  /** @type {SignalingStatus["refusal"]} what the current attempt was refused with */
   #refusal = null;
   #everOpened = false;
+  /** @type {RTCIceServer[] | null} */
+  #iceServers = null;
   #outbox = new Outbox();
 
   /**
@@ -63,9 +74,14 @@ export class Signaling {
     this.#handlers = handlers;
   }
 
-  /** Whether a WebSocket to this server was ever opened: if not, its certificate may be refused. */
-  get everOpened() {
-    return this.#everOpened;
+  /** @returns {SignalingStatus} */
+  get status() {
+    return {
+      registered: this.#registered,
+      everOpened: this.#everOpened,
+      refusal: this.#refusal,
+      iceServers: this.#iceServers,
+    };
   }
 
   /** Connect and register; also drops what is there and connects again at once. */
@@ -88,6 +104,7 @@ export class Signaling {
   /** Leave for good. May be called more than once. */
   close() {
     this.#closed = true;
+    this.#iceServers = null;
     this.#drop();
   }
 
@@ -125,9 +142,13 @@ export class Signaling {
     if (message === null) {
       console.warn("The server sent something that is not a message.");
     } else if (this.#registered) {
+      if (message.type === "turn-config") {
+        this.#iceServers = message.turnConfig.iceServers;
+      }
       this.#handlers.message(message);
     } else if (message.type === "registered") {
       this.#registered = true;
+      this.#iceServers = message.turnConfig.iceServers;
       this.#attempt = 0;
       clearTimeout(this.#registerTimer);
       this.#outbox.open(socket);
@@ -143,7 +164,7 @@ export class Signaling {
    */
   #refuse(code, message) {
     const final = FINAL.has(code);
-    this.#refusal = code;
+    this.#refusal = { code, message };
     if (final) {
       this.close();
     }
@@ -159,7 +180,7 @@ export class Signaling {
   }
 
   #retry() {
-    const full = this.#refusal !== null && FULL.has(this.#refusal);
+    const full = this.#refusal !== null && FULL.has(this.#refusal.code);
     const step = full ? DELAYS.length - 1 : Math.min(this.#attempt, DELAYS.length - 1);
     this.#attempt += 1;
     // Jitter keeps many clients from coming back in the same moment after a restart of the server.
@@ -231,8 +252,11 @@ class Outbox {
   }
 }
 
-/** @param {Location} page */
-function socketUrl(page) {
+/**
+ * Where the server of a page listens.
+ * @param {Location} page
+ */
+export function socketUrl(page) {
   return `${page.protocol === "http:" ? "ws" : "wss"}://${page.host}/ws`;
 }
 
