@@ -1,7 +1,7 @@
 """The relay's table: allocations, their permissions and channels (RFC 8656).
 
 Owns what is allocated, who may send to whom, and when it ends. Pure: no socket, no clock. Imports
-`turn.limits`.
+`turn.limits` and `turn.stun`.
 
 A relayed address is an entry here and no socket: there is nothing to reach but other entries. All
 share one host, and a permission is for an IP address (RFC 8656 9), so by the letter one permission
@@ -12,12 +12,15 @@ relayed addresses of that peer, since Firefox asks once for each IP address, wha
 
 import secrets
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from typing import Protocol
 
 from turn.limits import RelayLimits, TokenBucket
+from turn.stun import Attribute, attribute, xor_address
 
 RELAY_HOST = "192.0.0.8"
 """The host of all relayed addresses: IPv4's dummy address (RFC 7600), to which nobody routes."""
+RELAY_ADDRESS = IPv4Address(RELAY_HOST)
 
 MIN_PORT = 1024
 MAX_PORT = 65535
@@ -91,7 +94,7 @@ class Allocation:
 
     __slots__ = (
         *("answer", "channels", "client", "expires", "numbers", "owner", "permissions"),
-        *("port", "transaction", "username"),
+        *("peer_attribute", "port", "transaction", "username"),
     )
 
     def __init__(
@@ -106,6 +109,9 @@ class Allocation:
         self.channels: dict[int, Channel] = {}
         self.numbers: dict[int, int] = {}
         """Of the ports that have a channel."""
+        # As others are told of it. Only an IPv6 address is mixed with a transaction's id.
+        peer = xor_address(RELAY_HOST, port, b"")
+        self.peer_attribute = attribute(Attribute.XOR_PEER_ADDRESS, peer)
         # What a repeated Allocate request is told from, and what it is answered.
         self.transaction = b""
         self.answer: list[tuple[int, bytes]] = []
@@ -163,8 +169,8 @@ class Allocations:
         allocation = Allocation(client, owner, username, self._free_port(even), now + lifetime)
         self._by_port[allocation.port] = allocation
         owner.allocations.add(allocation)
+        # No route changes: a new allocation permits nobody yet.
         client.allocation = allocation
-        self.version += 1
         return allocation
 
     def remove(self, allocation: Allocation) -> None:

@@ -11,7 +11,7 @@ from collections import Counter
 
 from turn import stun
 from turn.access import Access
-from turn.allocations import RELAY_HOST, Allocation, Allocations, Client
+from turn.allocations import RELAY_ADDRESS, Allocation, Allocations, Client
 from turn.limits import RelayLimits
 from turn.requests import Requests, unknown_attributes
 from turn.stun import Attribute, Kind, Message, Method
@@ -132,7 +132,7 @@ class Relay:
             self.drops["malformed"] += 1
             return
         host, port = peer
-        route = self._table.route(source, port, now) if str(host) == RELAY_HOST else None
+        route = self._table.route(source, port, now) if host == RELAY_ADDRESS else None
         if route is None or route.target is None:
             self.drops["no permission"] += 1
         elif not source.owner.bucket.take(len(data) + _CHANNEL_HEADER, now):
@@ -154,8 +154,5 @@ class Relay:
 def _data_indication(source: Allocation, data: bytes | memoryview) -> bytes:
     """RFC 8656 11.3."""
     transaction = os.urandom(12)
-    peer = stun.xor_address(RELAY_HOST, source.port, transaction)
-    body = stun.attribute(Attribute.XOR_PEER_ADDRESS, peer) + stun.attribute(
-        Attribute.DATA, bytes(data)
-    )
+    body = source.peer_attribute + stun.attribute(Attribute.DATA, bytes(data))
     return _HEADER.pack(_DATA_INDICATION, len(body)) + stun.MAGIC_COOKIE + transaction + body

@@ -1,19 +1,26 @@
 """Answers to STUN and TURN requests, by RFC 8489 and RFC 8656.
 
 Owns authentication and what each request does to the table. Pure: the time is an argument. Imports
-`turn.stun`, `turn.access` and `turn.allocations`.
+`turn.stun`, `turn.fields`, `turn.access`, `turn.allocations` and `turn.limits`.
 
 Left out, as the RFCs allow: MESSAGE-INTEGRITY-SHA256 with PASSWORD-ALGORITHMS (the nonce does not
 offer it), reserved ports, IPv6 relayed addresses, DONT-FRAGMENT, TCP to peers (RFC 6062).
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
 from turn.access import REALM, Access
 from turn.allocations import RELAY_HOST, Allocation, Allocations, Client
+from turn.fields import (
+    REASONS,
+    Refused,
+    read_even_port,
+    read_family,
+    read_number,
+    read_peer_port,
+)
 from turn.limits import RelayLimits
 from turn.stun import (
     FAMILY_IPV4,
@@ -25,24 +32,8 @@ from turn.stun import (
     Method,
     encode,
     error_code,
-    read_xor_address,
     xor_address,
 )
-
-REASONS = {
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    420: "Unknown Attribute",
-    437: "Allocation Mismatch",
-    438: "Stale Nonce",
-    440: "Address Family not Supported",
-    441: "Wrong Credentials",
-    442: "Unsupported Transport Protocol",
-    443: "Peer Address Family Mismatch",
-    486: "Allocation Quota Reached",
-    508: "Insufficient Capacity",
-}
 
 MIN_CHANNEL = 0x4000
 MAX_CHANNEL = 0x7FFF  # As RFC 5766 had it, for its clients; RFC 8656 12 ends at 0x4FFF.
@@ -51,19 +42,9 @@ _UDP = 17
 _RESERVE_NEXT = 0x80  # The R bit of EVEN-PORT.
 _FIRST_OPTIONAL = 0x8000  # From here on a receiver may ignore what it does not know.
 _MAX_UNKNOWN = 16  # As many as are named in an answer.
-_RELAY_ADDRESS = IPv4Address(RELAY_HOST)
 
 # DONT-FRAGMENT is left out: "does not support" it is answered as if it were unknown (8656 7.2).
 KNOWN = frozenset(Attribute) - {Attribute.DONT_FRAGMENT}
-
-
-class Refused(Exception):
-    """A request is answered with an error."""
-
-    def __init__(self, code: int, attributes: Iterable[AttributeValue] = ()) -> None:
-        super().__init__(code)
-        self.code = code
-        self.attributes = list(attributes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +160,10 @@ class Requests:
         """RFC 8656 8.2."""
         allocation = self._allocation_of(request)
         family = request.message.get(Attribute.REQUESTED_ADDRESS_FAMILY)
-        if family is not None and _family(family) != FAMILY_IPV4:
+        if family is not None and read_family(family) != FAMILY_IPV4:
             raise Refused(443)
         lifetime = self._lifetime(request.message)
-        if _number(request.message, Attribute.LIFETIME) == 0:
+        if read_number(request.message, Attribute.LIFETIME) == 0:
             lifetime = 0
             self._table.remove(allocation)
         else:
@@ -196,7 +177,7 @@ class Requests:
         values = request.message.all(Attribute.XOR_PEER_ADDRESS)
         if not values:
             raise Refused(400)
-        ports = {_peer_port(value, request.message) for value in values}
+        ports = {read_peer_port(value, request.message) for value in values}
         if not self._table.permit(allocation, ports, request.now):
             raise Refused(508)
         return []
@@ -211,7 +192,7 @@ class Requests:
         number = int.from_bytes(number_value[:2], "big")
         if not MIN_CHANNEL <= number <= MAX_CHANNEL:
             raise Refused(400)
-        port = _peer_port(peer, request.message)
+        port = read_peer_port(peer, request.message)
         allocation.drop_expired(request.now)
         bound = allocation.channels.get(number)
         if (bound and bound.port != port) or allocation.numbers.get(port, number) != number:
@@ -230,7 +211,7 @@ class Requests:
 
     def _lifetime(self, message: Message) -> int:
         """What is asked for, but no less than the default and no more than the maximum."""
-        asked = _number(message, Attribute.LIFETIME) or 0
+        asked = read_number(message, Attribute.LIFETIME) or 0
         return max(self._limits.default_lifetime, min(asked, self._limits.max_lifetime))
 
 
@@ -244,14 +225,14 @@ def _wanted(message: Message) -> tuple[bool, list[AttributeValue]]:
     family = message.get(Attribute.REQUESTED_ADDRESS_FAMILY)
     extra = message.get(Attribute.ADDITIONAL_ADDRESS_FAMILY)
     even = message.get(Attribute.EVEN_PORT)
-    reserve = even is not None and _even_flags(even) & _RESERVE_NEXT
+    reserve = even is not None and read_even_port(even) & _RESERVE_NEXT
     if message.get(Attribute.RESERVATION_TOKEN) is not None:
         if even is not None or family is not None or extra is not None:
             raise Refused(400)
         raise Refused(508)  # No port was ever reserved, so no token is good.
-    if extra is not None and (family is not None or reserve or _family(extra) != FAMILY_IPV6):
+    if extra is not None and (family is not None or reserve or read_family(extra) != FAMILY_IPV6):
         raise Refused(400)
-    if family is not None and _family(family) != FAMILY_IPV4:
+    if family is not None and read_family(family) != FAMILY_IPV4:
         raise Refused(440)
     if reserve:
         raise Refused(508)
@@ -261,40 +242,6 @@ def _wanted(message: Message) -> tuple[bool, list[AttributeValue]]:
 def _no_ipv6() -> AttributeValue:
     code = error_code(440, REASONS[440])
     return Attribute.ADDRESS_ERROR_CODE, bytes((FAMILY_IPV6, *code[1:]))
-
-
-def _even_flags(value: bytes) -> int:
-    if len(value) != 1:
-        raise Refused(400)
-    return value[0]
-
-
-def _family(value: bytes) -> int:
-    if len(value) != 4:
-        raise Refused(400)
-    return value[0]
-
-
-def _number(message: Message, kind: Attribute) -> int | None:
-    value = message.get(kind)
-    if value is None:
-        return None
-    if len(value) != 4:
-        raise Refused(400)
-    return int.from_bytes(value, "big")
-
-
-def _peer_port(value: bytes, message: Message) -> int:
-    """The port of a peer that is one of the relay's own addresses."""
-    peer = read_xor_address(value, message.transaction)
-    if peer is None:
-        raise Refused(400)
-    address, port = peer
-    if not isinstance(address, IPv4Address):
-        raise Refused(443)
-    if address != _RELAY_ADDRESS:
-        raise Refused(403)
-    return port
 
 
 def _mapped(client: Client, message: Message) -> AttributeValue:

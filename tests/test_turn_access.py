@@ -1,0 +1,76 @@
+"""turn.access: who has credentials, and which nonces are good."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from turn.access import Access
+
+CLIENT = "udp 198.51.100.7 4000"
+
+
+def access(unix_time: float = 1000.0) -> Access:
+    """Credentials for 60 s, nonces for 600 s."""
+    return Access(60, 600, lambda: unix_time)
+
+
+def test_a_peer_is_known_while_it_has_credentials() -> None:
+    """From the issue to the revocation, whatever the expiry says; nobody else is."""
+    gate = access()
+    username = gate.issue("ann", 1000).username.encode()
+    assert gate.peer_of(username) == "ann"
+    assert gate.peer_of(b"1060:bob") is None
+    gate.revoke("ann")
+    assert gate.peer_of(username) is None
+    gate.revoke("never seen")
+
+
+def test_credentials_expire() -> None:
+    """They are good for less than their lifetime."""
+    issued = access().issue("ann", 1000)
+    assert issued.expires == 1060
+    assert not access(1059.9).is_expired(issued.username.encode())
+    assert access(1060).is_expired(issued.username.encode())
+
+
+def test_secrets_are_of_one_process() -> None:
+    """Another process has other passwords and other nonces."""
+    one, two = access(), access()
+    assert one.issue("ann", 1000).password != two.issue("ann", 1000).password
+    assert not two.is_fresh(one.nonce(CLIENT, 5), CLIENT, 5)
+
+
+@pytest.mark.parametrize("name", [b"", b":", b"1060", b"x:ann", b"-5:ann", b"\xff:ann", b"1060:"])
+def test_user_names_of_another_form(name: bytes) -> None:
+    """They are nobody's, and expired."""
+    gate = access()
+    gate.issue("ann", 1000)
+    assert gate.peer_of(name) is None
+    assert gate.is_expired(name)
+
+
+def test_a_nonce_is_for_one_client_and_some_time() -> None:
+    """It is good for its lifetime, from the same transport, address and port alone."""
+    gate = access()
+    nonce = gate.nonce(CLIENT, 5.7)
+    assert gate.is_fresh(nonce, CLIENT, 5.7)
+    assert gate.is_fresh(nonce, CLIENT, 604.9)
+    assert not gate.is_fresh(nonce, CLIENT, 605)
+    for other in ("udp 198.51.100.7 4001", "udp 198.51.100.8 4000", "tcp 198.51.100.7 4000"):
+        assert not gate.is_fresh(nonce, other, 6)
+
+
+def test_a_nonce_cannot_be_made_to_last() -> None:
+    """With another time in front it is not good; nor is one from the future."""
+    gate = access()
+    old = gate.nonce(CLIENT, 5)
+    younger = gate.nonce("other", 500)[:8] + old[8:]
+    assert not gate.is_fresh(younger, CLIENT, 500)
+    assert not gate.is_fresh(gate.nonce(CLIENT, 900), CLIENT, 500)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=60))
+def test_made_up_nonces(nonce: bytes) -> None:
+    """They are not good, and nothing is raised."""
+    assert not access().is_fresh(nonce, CLIENT, 5)

@@ -1,0 +1,298 @@
+"""Clients of the embedded relay for tests: one of bytes alone, and a running relay for real ones.
+
+Owns `Harness`, which drives the core with a clock of its own, and `running_turn`.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aioice import stun as aioice_stun
+from tornado.netutil import add_accept_handler
+
+from turn import stun
+from turn.access import Access
+from turn.allocations import RELAY_HOST, Allocation
+from turn.credentials import Credentials
+from turn.embedded import EmbeddedTurn
+from turn.limits import RelayLimits
+from turn.relay import Relay
+from turn.stun import Attribute, AttributeValue, Kind, Message, Method
+
+UDP = bytes((17, 0, 0, 0))
+UNIX_TIME = 1_700_000_000.0
+
+
+class FakeClient:
+    """A client of the core: what it was sent, without a socket."""
+
+    def __init__(self, name: str = "udp 198.51.100.7 4000") -> None:
+        self.name = name
+        _, host, port = name.split()
+        self.address = (host, int(port))
+        self.allocation: Allocation | None = None
+        self.sent: list[bytes] = []
+        self.is_slow = False
+
+    def send(self, data: bytes | memoryview) -> bool:
+        """Keep it, unless slow."""
+        if self.is_slow:
+            return False
+        self.sent.append(bytes(data))
+        return True
+
+    def take(self) -> bytes | None:
+        """What came first, and forget it."""
+        return self.sent.pop(0) if self.sent else None
+
+
+@dataclass
+class Peer:
+    """A client with credentials, and where its allocation is."""
+
+    client: FakeClient
+    credentials: Credentials
+    nonce: bytes = b""
+    port: int = 0
+
+    @property
+    def key(self) -> bytes:
+        """The long-term key, worked out apart from the code under test."""
+        text = f"{self.credentials.username}:lenscast:{self.credentials.password}"
+        return hashlib.md5(text.encode(), usedforsecurity=False).digest()
+
+
+@dataclass
+class Harness:
+    """The core with a clock that stands still until it is moved."""
+
+    limits: RelayLimits = field(default_factory=RelayLimits)
+    lifetime: float = 3600
+
+    def __post_init__(self) -> None:
+        self.now = 1000.0
+        self.access = Access(
+            self.lifetime, self.limits.nonce_lifetime, lambda: UNIX_TIME + self.now - 1000
+        )
+        self.relay = Relay(self.access, self.limits)
+        self._ports = iter(range(4000, 60000))
+
+    def stranger(self) -> FakeClient:
+        """A client at an address of its own."""
+        return FakeClient(f"udp 198.51.100.7 {next(self._ports)}")
+
+    def peer(self, peer_id: str) -> Peer:
+        """A client with credentials and a nonce, without an allocation."""
+        credentials = self.access.issue(peer_id, UNIX_TIME + self.now - 1000)
+        peer = Peer(self.stranger(), credentials)
+        self.renew_nonce(peer)
+        return peer
+
+    def renew_nonce(self, peer: Peer) -> None:
+        """Ask for a nonce, as a client begins."""
+        refused = self.exchange(peer.client, request(Method.ALLOCATE, [transport()]))
+        assert refused is not None
+        assert code(refused) == 401
+        nonce = refused.get(Attribute.NONCE)
+        assert nonce
+        peer.nonce = nonce
+
+    def give(self, client: FakeClient, data: bytes) -> None:
+        """Hand one packet to the relay."""
+        self.relay.receive(client, memoryview(bytearray(data)), self.now)
+
+    def exchange(self, client: FakeClient, data: bytes) -> Message | None:
+        """Hand one packet to the relay, and read the one answer."""
+        client.sent.clear()
+        self.give(client, data)
+        assert len(client.sent) <= 1
+        return stun.parse(client.sent.pop()) if client.sent else None
+
+    def ask(
+        self, peer: Peer, method: Method, attributes: Iterable[AttributeValue] = (), **more: Any
+    ) -> Message:
+        """Make a signed request; the answer is signed as well, unless it refuses the signature."""
+        answer = self.exchange(peer.client, signed(peer, method, attributes, **more))
+        assert answer is not None
+        if answer.kind == Kind.SUCCESS or code(answer) not in (400, 401, 438):
+            assert answer.is_signed_with(peer.key)
+        return answer
+
+    def allocated(self, peer_id: str, *more: AttributeValue) -> Peer:
+        """A peer with an allocation."""
+        peer = self.peer(peer_id)
+        self.allocate(peer, *more)
+        return peer
+
+    def allocate(self, peer: Peer, *more: AttributeValue) -> Message:
+        """Have a peer allocate."""
+        answer = self.ask(peer, Method.ALLOCATE, [transport(), *more])
+        assert answer.kind == Kind.SUCCESS, code(answer)
+        value = answer.get(Attribute.XOR_RELAYED_ADDRESS)
+        assert value
+        relayed = stun.read_xor_address(value, answer.transaction)
+        assert relayed is not None
+        assert str(relayed[0]) == RELAY_HOST
+        peer.port = relayed[1]
+        return answer
+
+    def permit(self, peer: Peer, other: Peer) -> None:
+        """Have one peer permit the other."""
+        assert code(self.ask_peer(peer, Method.CREATE_PERMISSION, other.port)) == 0
+
+    def bind(self, peer: Peer, number: int, other: Peer) -> None:
+        """Have one peer bind a channel to the other."""
+        answer = self.ask_peer(peer, Method.CHANNEL_BIND, other.port, channel(number))
+        assert code(answer) == 0
+
+    def ask_peer(
+        self,
+        peer: Peer,
+        method: Method,
+        port: int,
+        *more: AttributeValue,
+        host: str = RELAY_HOST,
+    ) -> Message:
+        """A signed request that names a peer's address."""
+        transaction = secrets.token_bytes(12)
+        named = (Attribute.XOR_PEER_ADDRESS, stun.xor_address(host, port, transaction))
+        return self.ask(peer, method, [*more, named], transaction=transaction)
+
+    def figure(self, name: str) -> Any:
+        """One of the relay's figures."""
+        return self.relay.figures()[name]
+
+
+def transport(number: int = 17) -> AttributeValue:
+    """REQUESTED-TRANSPORT."""
+    return Attribute.REQUESTED_TRANSPORT, bytes((number, 0, 0, 0))
+
+
+def lifetime(seconds: int) -> AttributeValue:
+    """LIFETIME."""
+    return Attribute.LIFETIME, seconds.to_bytes(4, "big")
+
+
+def channel(number: int) -> AttributeValue:
+    """CHANNEL-NUMBER."""
+    return Attribute.CHANNEL_NUMBER, number.to_bytes(2, "big") + b"\0\0"
+
+
+def request(
+    method: int, attributes: Iterable[AttributeValue] = (), *, kind: Kind = Kind.REQUEST
+) -> bytes:
+    """A message without a signature."""
+    return stun.encode(method, kind, secrets.token_bytes(12), attributes)
+
+
+def signed(
+    peer: Peer,
+    method: int,
+    attributes: Iterable[AttributeValue] = (),
+    *,
+    transaction: bytes | None = None,
+    key: bytes | None = None,
+    username: str | None = None,
+    nonce: bytes | None = None,
+    without: tuple[Attribute, ...] = (),
+) -> bytes:
+    """A signed request; what is given replaces what is right."""
+    credentials = [
+        (Attribute.USERNAME, (username or peer.credentials.username).encode()),
+        (Attribute.REALM, b"lenscast"),
+        (Attribute.NONCE, peer.nonce if nonce is None else nonce),
+    ]
+    kept = [pair for pair in credentials if pair[0] not in without]
+    identity = transaction or secrets.token_bytes(12)
+    return stun.encode(method, Kind.REQUEST, identity, [*attributes, *kept], key or peer.key)
+
+
+def send_indication(port: int, data: bytes, *more: AttributeValue, host: str = RELAY_HOST) -> bytes:
+    """A Send indication."""
+    transaction = secrets.token_bytes(12)
+    peer = (Attribute.XOR_PEER_ADDRESS, stun.xor_address(host, port, transaction))
+    attributes = [peer, *more, (Attribute.DATA, data)]
+    return stun.encode(Method.SEND, Kind.INDICATION, transaction, attributes)
+
+
+def channel_data(number: int, data: bytes) -> bytes:
+    """ChannelData without padding."""
+    return number.to_bytes(2, "big") + len(data).to_bytes(2, "big") + data
+
+
+def code(message: Message) -> int:
+    """The error code of an answer; 0: it is a success."""
+    value = message.get(Attribute.ERROR_CODE)
+    return value[2] * 100 + value[3] if value else 0
+
+
+def data_indication(packet: bytes | None) -> tuple[bytes, int]:
+    """What a Data indication brings and from which relayed port, as aioice reads it."""
+    assert packet is not None
+    message = aioice_stun.parse_message(packet)
+    assert message.message_method == aioice_stun.Method.DATA
+    assert message.message_class == aioice_stun.Class.INDICATION
+    host, port = message.attributes["XOR-PEER-ADDRESS"]
+    assert host == RELAY_HOST
+    return message.attributes["DATA"], port
+
+
+@dataclass
+class RunningTurn:
+    """An embedded relay on a port of its own."""
+
+    turn: EmbeddedTurn
+    host: str
+    port: int
+
+    def credentials(self, peer_id: str) -> tuple[str, str]:
+        """User name and password for a peer."""
+        grant = self.turn.issue(peer_id, f"http://{self.host}:{self.port}", time.time())
+        return grant.ice_servers[0]["username"], grant.ice_servers[0]["credential"]
+
+
+@asynccontextmanager
+async def running_turn(
+    limits: RelayLimits | None = None, host: str = "127.0.0.1", **options: Any
+) -> AsyncIterator[RunningTurn]:
+    """Run an embedded relay over UDP and TCP on one free port."""
+    turn = EmbeddedTurn(credential_seconds=600, limits=limits, **options)
+    with contextlib.ExitStack() as stack:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = stack.enter_context(_listener(family, host))
+        port = listener.getsockname()[1]
+
+        def accept(connection: socket.socket, address: Any) -> None:
+            connection.setblocking(False)
+            turn.accept(connection, address)
+
+        stack.callback(add_accept_handler(listener, accept))
+        await turn.start([host], port, 0)
+        try:
+            yield RunningTurn(turn, host, port)
+        finally:
+            await turn.stop()
+            await asyncio.sleep(0)
+
+
+def _listener(family: int, host: str) -> socket.socket:
+    """A TCP socket on a port that is free over UDP as well."""
+    while True:
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.bind((host, 0))
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(listener.getsockname())
+            except OSError:
+                listener.close()
+                continue
+        listener.listen()
+        listener.setblocking(False)
+        return listener
