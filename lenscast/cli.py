@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_arguments(serving)
     serving.set_defaults(run=serve.run)
     _add_coturn(commands)
+    _add_doctor(commands)
     return parser
 
 
@@ -76,3 +77,38 @@ def _coturn(arguments: argparse.Namespace) -> int:
     print("Put these three lines into config.yaml:", file=sys.stderr)
     print("\n".join(written.config_lines()))
     return 0
+
+
+def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "doctor",
+        help="check network, ports, certificate and TURN, and say what mends them",
+        description="Check what keeps a phone from connecting, a line each: what was found and, "
+        "where it is not right, what mends it. The exit code is 1 if something is broken. A "
+        "lenscast that runs is checked as it runs.",
+        epilog="example:\n  lenscast doctor --config config.yaml",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", metavar="FILE", type=Path, help="settings, as YAML")
+    parser.add_argument("--port", type=int, help="as for serving")
+    parser.add_argument("--local-port", type=int, help="as for serving")
+    parser.add_argument(
+        "--json", action="store_true", help="print one line of JSON, and nothing else"
+    )
+    parser.set_defaults(run=_doctor)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from signaling import doctor  # it needs aioice, and serving does not
+
+    try:
+        findings = doctor.diagnose(
+            arguments.config, port=arguments.port, local_port=arguments.local_port
+        )
+    except KeyboardInterrupt:
+        return 130  # as shells have it: 128 and the signal's number
+    if arguments.json:
+        print(doctor.as_json(findings))
+    else:
+        print("\n".join(doctor.lines(findings, colour=sys.stdout.isatty())))
+    return doctor.exit_code(findings)

@@ -100,9 +100,11 @@ def _set_up_logging(level: str) -> None:
 async def _serve(settings: Config, arguments: argparse.Namespace) -> None:
     stopping = asyncio.Event()
     _on_signals(stopping)
-    server = SignalingServer(settings, state.state_folder())
+    folder = state.state_folder()
+    server = SignalingServer(settings, folder)
     await server.start()
     phones = UsbPhones(server.local_port)
+    checking: asyncio.Task[None] | None = None
     try:
         if arguments.usb:
             await phones.attach(server.sender_path)
@@ -112,10 +114,20 @@ async def _serve(settings: Config, arguments: argparse.Namespace) -> None:
             _announce(server, sys.stdout)
         if not arguments.no_open:
             await _open_browser(server.receiver_link)
+        checking = _check(server, folder)
         await stopping.wait()
     finally:
+        if checking:
+            checking.cancel()
         await server.stop()
         await phones.detach()
+
+
+def _check(server: SignalingServer, folder: Path) -> asyncio.Task[None]:
+    # Imported late: it needs aioice, which must not hold up the start.
+    from signaling import doctor
+
+    return doctor.watch(server, folder)
 
 
 def _on_signals(stopping: asyncio.Event) -> None:

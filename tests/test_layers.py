@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS: list[set[str]] = [
     {"turn.credentials", "turn.limits", "turn.stun"},
     {"turn.servers", "turn.coturn", "turn.access", "turn.allocations"},
+    {"turn.fields"},
     {"turn.requests"},
     {"turn.relay"},
     {"turn.udp", "turn.tcp"},
@@ -32,6 +33,9 @@ LAYERS: list[set[str]] = [
     {"signaling.trust"},
     {"signaling.site"},
     {"signaling.server"},
+    {"signaling.doctor.findings", "signaling.doctor.visit"},
+    {"signaling.doctor.ports", "signaling.doctor.relays", "signaling.doctor.certificates"},
+    {"signaling.doctor"},
     {"signaling.serve"},
     {"signaling.__main__"},
     {
