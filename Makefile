@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint format screenshots wheel clean help
+.PHONY: run test lint format bench screenshots wheel clean help
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST)
@@ -13,7 +13,8 @@ run: $(VENV)/installed  ## start the server; scan the QR code with the phone
 	@$(BIN)/lenscast --config config.yaml $(ARGS)
 
 test: $(VENV)/installed-dev  ## run all tests, in real browsers and with a real coturn
-	@tests/install-tools chromium:chromium turnserver:coturn zbarimg:zbar-tools openssl:openssl
+	@tests/install-tools chromium:chromium firefox-esr:firefox-esr turnserver:coturn \
+	  nft:nftables ip:iproute2 zbarimg:zbar-tools openssl:openssl
 	$(BIN)/pytest $(ARGS)
 
 lint: $(VENV)/installed-dev node_modules/installed  ## check style and types, Python and JavaScript
@@ -26,6 +27,10 @@ format: $(VENV)/installed-dev node_modules/installed  ## format Python and JavaS
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	npm run --silent format
+
+bench: $(VENV)/installed-dev  ## measure the relay beside coturn, and print a table
+	@tests/install-tools turnserver:coturn
+	$(BIN)/python -m bench.relay $(ARGS)
 
 screenshots: $(VENV)/installed-dev  ## take pictures of the pages in each phase, into screenshots/
 	@tests/install-tools chromium:chromium

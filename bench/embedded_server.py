@@ -1,0 +1,44 @@
+"""The embedded relay alone in a process, for a measurement; `bench.servers` starts it.
+
+Prints one line of JSON, its port and two logins, and serves until its standard input ends. Imports
+`turn`.
+"""
+
+import asyncio
+import json
+import socket
+import sys
+import time
+from dataclasses import replace
+
+from turn.embedded import EmbeddedTurn
+from turn.limits import RelayLimits
+
+_NO_LIMIT = 10**12  # bytes per second
+
+
+async def _serve() -> None:
+    relay = EmbeddedTurn(
+        credential_seconds=3600, limits=replace(RelayLimits(), bytes_per_second=_NO_LIMIT)
+    )
+    port = _free_port()
+    await relay.start([], port, 0)
+    origin = f"http://127.0.0.1:{port}"
+    servers = [relay.issue(peer, origin, time.time()).ice_servers[0] for peer in ("one", "other")]
+    logins = [(server["username"], server["credential"]) for server in servers]
+    print(json.dumps({"port": port, "logins": logins}), flush=True)
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_reader(sys.stdin, ended.set)
+    await ended.wait()
+    await relay.stop()
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve())

@@ -1,0 +1,163 @@
+"""Trials of a relay: how much it carries, at what cost, how fast.
+
+Owns what one relay is put through and what is found of it. Imports `bench.load` and
+`bench.servers`.
+"""
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+
+from bench.load import Batches, Count, Pair, latencies
+from bench.servers import Server, waiting_seconds
+
+LOSS = 0.001
+SHARED_RATE = 10_000
+LATENCY_RATE = 1_000
+LATENCY_COUNT = 1_000
+FLOOD_ROUNDS = 3
+
+_FIRST_RATE = 8_000
+_BISECTIONS = 4
+_DOUBLING_SECONDS = 1.0
+_SEARCH_SECONDS = 1.5
+_FINAL_SECONDS = 2.0
+_SHARED_SECONDS = 3.0
+_FLOOD_SECONDS = 1.0
+_STEP_BACK = 0.96
+_KEPT_PACE = 0.97
+_TRIES = 2
+_TRIES_DISTURBED = 4
+_UNDISTURBED = 0.01
+
+
+@dataclass
+class Latencies:
+    """One way, in microseconds; a value for each round."""
+
+    p50: list[float] = field(default_factory=list)
+    p99: list[float] = field(default_factory=list)
+
+    def add_round(self, pair: Pair) -> None:
+        """Measure once more."""
+        found = statistics.quantiles(latencies(pair, LATENCY_RATE, LATENCY_COUNT), n=100)
+        self.p50.append(found[49])
+        self.p99.append(found[98])
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of the load.
+
+    Attributes
+    ----------
+    cpu: the relay's CPU time, in seconds per million packets that arrived.
+    waited: the share of the time for which relay or load generator had no core, since something
+        else ran there.
+    """
+
+    count: Count
+    cpu: float
+    waited: float
+
+
+@dataclass
+class Column:
+    """A relay under test and what was found of it."""
+
+    title: str
+    server: Server
+    pair: Pair
+    latencies: Latencies = field(default_factory=Latencies)
+    shared: Trial | None = None
+    best: Trial | None = None
+    floods: list[Trial] = field(default_factory=list)
+    generator_limited: bool = False
+    cut_short: bool = False
+
+    def run(self, rate: float, seconds: float) -> Trial:
+        """Load the relay once."""
+        cpu, waited = self.server.cpu_seconds(), self._waiting_seconds()
+        count = Batches(self.pair).run(rate, seconds)
+        cpu = (self.server.cpu_seconds() - cpu) / max(count.received, 1) * 1e6
+        waited = (self._waiting_seconds() - waited) / count.seconds
+        say(
+            f"{self.title}: {count.rate:,.0f} packets/s, {count.loss:.3%} lost, "
+            f"{cpu:.1f} CPU s per million, {waited:.1%} disturbed"
+        )
+        return Trial(count, cpu, waited)
+
+    def _waiting_seconds(self) -> float:
+        return waiting_seconds(self.server.pid) + waiting_seconds(os.getpid())
+
+
+def share(columns: Sequence[Column]) -> None:
+    """Load all relays at one and the same modest rate."""
+    for column in columns:
+        column.shared = column.run(SHARED_RATE, _SHARED_SECONDS)
+
+
+def search(column: Column, until: float) -> Generator[None, None, None]:
+    """Find the highest rate that is carried: double, bisect, then confirm.
+
+    Yields after each run. So relays can take turns: the speed of a virtual machine's cores changes
+    by the minute.
+
+    Parameters
+    ----------
+    column: takes what is found.
+    until: when to stop whatever is found, in seconds of the monotonic clock.
+    """
+    low, high = 0.0, float(_FIRST_RATE)
+    while (yield from _carries(column, high, _DOUBLING_SECONDS, until)):
+        low, high = high, high * 2
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        if (yield from _carries(column, middle, _SEARCH_SECONDS, until)):
+            low = middle
+        else:
+            high = middle
+    while low and not (yield from _carries(column, low, _FINAL_SECONDS, until)):
+        if time.monotonic() >= until:
+            column.cut_short = True
+            return
+        low *= _STEP_BACK
+
+
+def _carries(
+    column: Column, rate: float, seconds: float, until: float
+) -> Generator[None, None, bool]:
+    """Whether a rate passes with hardly a loss, not necessarily at the first try.
+
+    On an idle machine too there are moments in which the kernel has other things to do.
+    """
+    for number in range(_TRIES_DISTURBED):
+        if time.monotonic() >= until:
+            return False
+        trial = column.run(rate, seconds)
+        yield
+        count = trial.count
+        limited = count.rate < _KEPT_PACE * rate or count.overflowed > 0
+        if count.loss < LOSS and not limited:
+            column.best = trial
+            return True
+        column.generator_limited = limited
+        if trial.waited < _UNDISTURBED and number + 1 >= _TRIES:
+            return False
+    return False
+
+
+def flood(columns: Sequence[Column]) -> None:
+    """Offer all relays the same, twice what the best of them carries."""
+    rate = 2 * max(column.best.count.rate if column.best else _FIRST_RATE for column in columns)
+    for _ in range(FLOOD_ROUNDS):
+        for column in columns:
+            column.floods.append(column.run(rate, _FLOOD_SECONDS))
+
+
+def say(text: str) -> None:
+    """Tell of progress."""
+    print(text, file=sys.stderr, flush=True)
