@@ -80,12 +80,23 @@ async def sender_phases(album: Album) -> None:
     await page.locator("#microphone").click()
     await page.locator("#settings").click()
     await album.take(page, "sender-settings")
+    await connection_check(album, page, "sender-check", "#sheet .check-open")
     await page.locator("#close").click()
     await page.locator("#stop").click()
     await phase(page, "ended")
     await album.take(page, "sender-ended")
     await page.context.close()
     await receiver.context.close()
+
+
+async def connection_check(album: Album, page: Page, name: str, button: str) -> None:
+    """The connection check, once all its rows are there."""
+    await page.locator(button).click()
+    await page.wait_for_function(
+        "() => document.querySelector('#check').dataset.check === 'done'", timeout=20_000
+    )
+    await album.take(page, name)
+    await page.keyboard.press("Escape")
 
 
 async def sender_problems(album: Album) -> None:
@@ -116,6 +127,7 @@ async def receiver_phases(album: Album) -> None:
     page = await album.open("receiver")
     await phase(page, "idle")
     await album.take(page, "receiver-idle")
+    await connection_check(album, page, "receiver-check", "#waiting .check-open")
     senders = [await album.pages.sender(album.server, script=NAMES)]
     await phase(page, "live")
     await picture_moves(page)
