@@ -14,7 +14,7 @@ run: $(VENV)/installed  ## start the server; scan the QR code with the phone
 
 test: $(VENV)/installed-dev  ## run all tests, in real browsers and with a real coturn
 	@tests/install-tools chromium:chromium firefox-esr:firefox-esr turnserver:coturn \
-	  nft:nftables ip:iproute2 zbarimg:zbar-tools openssl:openssl
+	  nft:nftables ip:iproute2 sysctl:procps zbarimg:zbar-tools openssl:openssl
 	$(BIN)/pytest $(ARGS)
 
 lint: $(VENV)/installed-dev node_modules/installed  ## check style and types, Python and JavaScript

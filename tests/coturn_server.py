@@ -111,7 +111,7 @@ def _free_ports(addresses: tuple[str, ...]) -> int:
     """Return a port free over TCP, with it and the RELAY_PORTS after it free over UDP."""
     # Below the kernel's usual range for outgoing connections, which starts at 32768.
     for _ in range(50):
-        port = random.randrange(20000, 32000 - RELAY_PORTS)  # noqa: S311
+        port = random.randrange(20000, 32000 - RELAY_PORTS)
         if all(_is_free(address, port) for address in addresses):
             return port
     raise RuntimeError("There is no free range of ports for coturn.")

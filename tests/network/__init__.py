@@ -1,0 +1,1 @@
+"""Tests across real network boundaries: each host is a Linux network namespace."""
