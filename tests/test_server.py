@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from aioice import stun
+from aioice.turn import create_turn_endpoint
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 
 from signaling import config
@@ -149,6 +150,37 @@ async def test_a_certificate_of_one_s_own_is_used(tmp_path: Path) -> None:
         assert answer.code == 200
         url = f"https://127.0.0.1:{server.port}/trust"
         assert (await get(url, tmp_path / "made")).code == 404
+
+
+async def test_turn_over_tls_is_offered_and_works_with_a_certificate_of_one_s_own(
+    tmp_path: Path,
+) -> None:
+    """With `tls: files` the port that serves the pages takes TURN inside TLS as well."""
+    async with running_server(Config(), tmp_path / "made") as _other:
+        pass
+    files = {
+        "tls": "files",
+        "certificate": str(tmp_path / "made" / "server.pem"),
+        "private_key": str(tmp_path / "made" / "server-key.pem"),
+    }
+    settings = config.from_values({"server": files, "access": "open"})
+    async with running_server(settings, tmp_path / "own") as server:
+        grant = server.turn.issue("peer", f"https://127.0.0.1:{server.port}", time.time())
+        relay = grant.ice_servers[0]
+        assert relay["urls"][2] == f"turns:127.0.0.1:{server.port}?transport=tcp"
+        transport, _protocol = await create_turn_endpoint(
+            asyncio.DatagramProtocol,
+            ("127.0.0.1", server.port),
+            relay["username"],
+            relay["credential"],
+            ssl=ssl.create_default_context(cafile=str(tmp_path / "made" / "ca.pem")),
+            transport="tcp",
+        )
+        assert server.health()["relay"]["allocations"] == 1
+        transport.close()
+        async with asyncio.timeout(5):
+            while server.health()["relay"]["allocations"]:
+                await asyncio.sleep(0.02)
 
 
 async def test_a_new_address_gets_into_the_certificate_while_running(
