@@ -121,7 +121,6 @@ class Hub:
             self._refuse(connection, refusal)
             return
         if isinstance(message, protocol.Register):
-            connection.deadline.cancel()
             log.info("%s %s joined room %s", message.role, connection.id, message.room or "default")
         self._deliver(deliveries)
 

@@ -1,8 +1,10 @@
 """The configuration: defaults, types, and errors that name the key."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
+import yaml
 
 from signaling import config
 from signaling.errors import SetupError
@@ -18,9 +20,6 @@ def test_the_shipped_file_holds_every_key_at_its_default() -> None:
 
 def test_the_shipped_file_leaves_out_no_key() -> None:
     """Every key there is stands in config.yaml, with a comment or in a commented section."""
-    import dataclasses
-
-    import yaml
 
     def keys(record: object) -> set[str]:
         found = set()

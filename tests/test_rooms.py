@@ -1,5 +1,6 @@
 """Rooms, without any socket: who is told what, who may say what, and that nothing is left over."""
 
+import dataclasses
 from collections import defaultdict
 
 import pytest
@@ -119,8 +120,6 @@ def test_a_message_without_target_reaches_the_only_one_it_can_be_for(
     sender: str, message: Offer, receiver: str
 ) -> None:
     """With one sender and one receiver nobody needs to say `to`."""
-    import dataclasses
-
     rooms = open_rooms()
     join(rooms, "s", "sender")
     join(rooms, "r", "receiver")

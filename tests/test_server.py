@@ -201,6 +201,47 @@ async def test_a_new_address_gets_into_the_certificate_while_running(
         assert server.sender_link.startswith("https://198.51.100.7:")
 
 
+async def test_the_relay_follows_a_new_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the laptop changes networks, UDP is answered at its new address, and not at the old."""
+    monkeypatch.setattr("signaling.server.TICK_SECONDS", 0.05)
+    found = ["127.0.0.2"]
+    monkeypatch.setattr("signaling.addresses.lan_addresses", lambda: list(found))
+    async with running_server(Config(), tmp_path) as server:
+        assert await answers(server, "127.0.0.2")
+        found[:] = ["127.0.0.3"]
+        async with asyncio.timeout(5):
+            while not await answers(server, "127.0.0.3"):
+                await asyncio.sleep(0.02)
+        assert not await answers(server, "127.0.0.2")
+
+
+async def test_the_relay_listens_where_the_server_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `server.host` an address, UDP is not answered at the others."""
+    monkeypatch.setattr("signaling.addresses.lan_addresses", lambda: ["127.0.0.3"])
+    settings = config.from_values({"server": {"host": "127.0.0.2"}})
+    async with running_server(settings, tmp_path) as server:
+        assert await answers(server, "127.0.0.2")
+        assert not await answers(server, "127.0.0.3")
+
+
+async def answers(server: SignalingServer, address: str) -> bool:
+    """Whether a STUN request over UDP is answered from the address that was asked."""
+    request = bytes(stun.Message(stun.Method.BINDING, stun.Class.REQUEST))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.setblocking(False)
+        asking.connect((address, server.port))
+        asking.send(request)
+        try:
+            async with asyncio.timeout(0.5):
+                return bool(await asyncio.get_running_loop().sock_recv(asking, 1000))
+        except (TimeoutError, ConnectionRefusedError):
+            return False
+
+
 async def test_the_public_name_stands_in_the_certificate(tmp_path: Path) -> None:
     """A name that phones open is one that the local certificate is good for."""
     settings = config.from_values({"server": {"public_url": "https://camera.example:8443"}})
