@@ -46,6 +46,8 @@ def main_site(
             default_handler_class=pages.NothingHereHandler,
             websocket_max_message_size=limits.message_bytes * MAX_FRAME,
             log_function=_log_request,
+            # Nothing that is sent holds both a secret and a stranger's text (BREACH).
+            compress_response=True,
         )
     )
 

@@ -1,5 +1,6 @@
 """What browsers load: the pages, their headers, and nothing else."""
 
+import gzip
 import json
 import re
 from html import unescape
@@ -105,6 +106,20 @@ async def test_modules_are_javascript_and_are_checked_for_change(tmp_path: Path)
             headers={"If-None-Match": answer.headers["Etag"]},
         )
         assert again.code == 304
+
+
+async def test_what_is_text_is_sent_compressed(tmp_path: Path) -> None:
+    """Pages and modules take a fraction of their size on the way, and come out whole."""
+    async with running_server(Config(), tmp_path) as server:
+        for path in ("/sender", "/js/socket.js", "/css/theme.css"):
+            url = f"http://127.0.0.1:{server.local_port}{path}"
+            plain = await AsyncHTTPClient().fetch(url)
+            packed = await AsyncHTTPClient().fetch(
+                url, headers={"Accept-Encoding": "gzip"}, decompress_response=False
+            )
+            assert packed.headers["Content-Encoding"] == "gzip"
+            assert gzip.decompress(packed.body) == plain.body
+            assert len(packed.body) < len(plain.body) / 2
 
 
 async def test_the_root_leads_to_the_receiver_page(tmp_path: Path) -> None:
