@@ -28,9 +28,10 @@ format: $(VENV)/installed-dev node_modules/installed  ## format Python and JavaS
 	$(BIN)/ruff check --fix .
 	npm run --silent format
 
-bench: $(VENV)/installed-dev  ## measure the relay beside coturn, and print a table
-	@tests/install-tools turnserver:coturn
-	$(BIN)/python -m bench.relay $(ARGS)
+bench: $(VENV)/installed-dev  ## measure the relay beside coturn and the pages beside PeerJS
+	@tests/install-tools chromium:chromium turnserver:coturn npm:npm nft:nftables ip:iproute2
+	$(BIN)/python -m bench.relay
+	$(BIN)/python -m bench.browser
 
 screenshots: $(VENV)/installed-dev  ## take pictures of the pages in each phase, into screenshots/
 	@tests/install-tools chromium:chromium
@@ -40,7 +41,7 @@ wheel: $(VENV)/installed-dev  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel
 
 clean:  ## remove what the other commands made
-	rm -rf $(VENV) node_modules dist screenshots .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) node_modules bench/peerjs/node_modules dist screenshots .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,0 +1,273 @@
+"""Measures the pages in real browsers, beside PeerJS, and prints tables.
+
+Owns the command and the order in which things are measured. Imports the other modules of `bench`.
+"""
+
+import argparse
+import asyncio
+import math
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Playwright, async_playwright
+
+from bench import camera
+from bench.browser_table import (
+    COTURN_UDP,
+    LENSCAST,
+    PEERJS,
+    RELAY_TCP,
+    RELAY_UDP,
+    LinkRun,
+    Results,
+    tables,
+)
+from bench.bystanders import Bystanders
+from bench.figures import Run
+from bench.networks import CONDITIONS, SLOW, VERY_LOSSY, Condition, Wifi
+from bench.pair import Browsers, Links, PairError, opened, running_browsers
+from bench.systems import (
+    StartError,
+    install_peerjs,
+    running_lenscast,
+    running_lenscast_with_coturn,
+    running_peerjs,
+)
+from tests.network import hosts
+from tests.network.hosts import Network
+
+_LIMIT_SECONDS = 480
+_TRIES = 2
+_WARM_UP_SECONDS = 2.0
+_PEERJS_PORT = 9000
+
+_DESCRIPTION = """\
+Measure the pages in two real browsers, with a noisy camera whose frames are numbered: time to the
+first frame, latency, frame rate and freezes, direct and through relays, and on bad networks; PeerJS
+does the same beside it. Needs chromium, coturn and npm, and root for the networks. Takes about
+6 minutes; use an idle machine. Linux only."""
+
+_EXAMPLE = """\
+example:
+  .venv/bin/python -m bench.browser > tables.md"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long things are measured.
+
+    Attributes
+    ----------
+    seconds: each run on loopback.
+    link_seconds: each run on a bad network.
+    back_seconds: how long full size is waited for at most, after a limit.
+    """
+
+    rounds: int
+    seconds: float
+    conditions: tuple[Condition, ...]
+    link_seconds: float
+    back_seconds: float
+
+
+_FULL = Plan(4, 6.0, CONDITIONS, 12.0, 10.0)
+_QUICK = Plan(1, 4.0, (SLOW, VERY_LOSSY), 7.0, 5.0)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; 0, or 2 for what the user can mend."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.browser",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--quick", action="store_true", help="one short run each, about a minute")
+    plan = _QUICK if parser.parse_args(argv).quick else _FULL
+    try:
+        print("\n".join(asyncio.run(_measure(plan))))
+    except (StartError, PairError, PlaywrightError, OSError, RuntimeError) as error:
+        print(f"bench.browser: {error}", file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 130
+    return 0
+
+
+async def _measure(plan: Plan) -> list[str]:
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    results = Results(seconds=(plan.seconds, plan.link_seconds))
+    _say("preparing")
+    await asyncio.to_thread(install_peerjs)
+    load = Bystanders()
+    try:
+        async with asyncio.timeout(_LIMIT_SECONDS) as limit:
+            await _fill(plan, results)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        results.cut_short = True
+    results.others = load.cores()
+    return tables(results)
+
+
+async def _fill(plan: Plan, results: Results) -> None:
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        file = folder / "camera.mjpeg"
+        camera.write(file)
+        async with async_playwright() as playwright:
+            await _on_loopback(playwright, file, folder, plan, results)
+            reason = hosts.missing()
+            if reason:
+                _say(f"no bad networks: {reason}")
+            else:
+                await _on_networks(playwright, file, folder, plan, results)
+
+
+async def _on_loopback(
+    playwright: Playwright, file: Path, folder: Path, plan: Plan, results: Results
+) -> None:
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        kit = await enter(running_lenscast(folder / "lenscast"))
+        coturn = await enter(running_lenscast_with_coturn(folder / "with-coturn"))
+        peerjs = await enter(running_peerjs(folder / "peerjs"))
+        browsers = await enter(running_browsers(playwright, file, folder))
+        ways: dict[str, Callable[[], Links]] = {
+            LENSCAST: kit.links,
+            RELAY_UDP: lambda: kit.links("udp"),
+            RELAY_TCP: lambda: kit.links("tcp"),
+            COTURN_UDP: lambda: coturn.links("udp"),
+            PEERJS: peerjs.links,
+        }
+        for way in (LENSCAST, PEERJS):
+            title = f"warm-up, {way}"
+            await _attempt(browsers, ways[way], title, _WARM_UP_SECONDS, results)
+        for number in range(plan.rounds):
+            for way, links in ways.items():
+                title = f"round {number + 1} of {plan.rounds}, {way}"
+                run = await _attempt(browsers, links, title, plan.seconds, results)
+                results.runs[way] += [run] if run else []
+
+
+async def _attempt(
+    browsers: Browsers, links: Callable[[], Links], title: str, seconds: float, results: Results
+) -> Run | None:
+    """Run once, and once more where something went wrong; None where it did again."""
+    for _ in range(_TRIES):
+        try:
+            async with opened(browsers, links()) as pages:
+                await asyncio.sleep(seconds)
+                run = await pages.collect()
+        except (PairError, PlaywrightError) as error:
+            _failed(title, error, results)
+            continue
+        _tell(title, run)
+        return run
+    return None
+
+
+async def _on_networks(
+    playwright: Playwright, file: Path, folder: Path, plan: Plan, results: Results
+) -> None:
+    with Network() as network:
+        wifi = Wifi(network)
+        on_laptop, address = wifi.laptop.command, wifi.laptop.address
+        async with AsyncExitStack() as stack:
+            enter = stack.enter_async_context
+            kit = await enter(
+                running_lenscast(folder / "lenscast-wifi", host=address, command=on_laptop)
+            )
+            peerjs = await enter(
+                running_peerjs(
+                    folder / "peerjs-wifi", host=address, port=_PEERJS_PORT, command=on_laptop
+                )
+            )
+            browsers = await enter(
+                running_browsers(
+                    playwright,
+                    file,
+                    folder,
+                    phone=wifi.phone.command,
+                    laptop=on_laptop,
+                    trusted=peerjs.origin,
+                )
+            )
+            systems: dict[str, Callable[[], Links]] = {LENSCAST: kit.links, PEERJS: peerjs.links}
+            for condition in plan.conditions:
+                found: dict[str, list[LinkRun]] = {system: [] for system in systems}
+                results.links[condition] = found
+                for system, links in systems.items():
+                    title = f"{condition.title}, {system}"
+                    run = await _attempt_link(
+                        browsers, links, title, wifi, condition, plan, results
+                    )
+                    found[system] += [run] if run else []
+
+
+async def _attempt_link(
+    browsers: Browsers,
+    links: Callable[[], Links],
+    title: str,
+    wifi: Wifi,
+    condition: Condition,
+    plan: Plan,
+    results: Results,
+) -> LinkRun | None:
+    for _ in range(_TRIES):
+        lifted = False
+        wifi.begin(condition)
+        try:
+            async with opened(browsers, links()) as pages:
+                await asyncio.sleep(plan.link_seconds)
+                run = await pages.collect()
+                since = time.time() * 1000
+                wifi.end(condition)
+                lifted = True
+                back = None
+                if condition.rate:
+                    await pages.full_size(plan.back_seconds)
+                    back = (await pages.collect()).back_ms(since)
+        except (PairError, PlaywrightError) as error:
+            _failed(title, error, results)
+            continue
+        finally:
+            if not lifted:
+                wifi.end(condition)
+        _tell(title, run)
+        return LinkRun(run, back)
+    return None
+
+
+def _failed(title: str, error: Exception, results: Results) -> None:
+    reason = f"{title}: {str(error).splitlines()[0]}"
+    results.repeated.append(reason)
+    _say(f"failed: {reason}")
+
+
+def _tell(title: str, run: Run) -> None:
+    full = run.full_size_ms
+    size = f"full size {full:.0f} ms" if math.isfinite(full) else "never full size"
+    _say(
+        f"{title}: first frame {run.first_frame_ms:.0f} ms, {size}, "
+        f"{run.frame_rate:.1f} frames/s, {run.freezes} freezes"
+    )
+
+
+def _say(text: str) -> None:
+    """Tell of progress."""
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

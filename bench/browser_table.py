@@ -1,0 +1,268 @@
+"""The tables of what the browsers showed, and the notes under them.
+
+Owns how results are shown, and the aims. Imports `bench.figures` and `bench.networks`.
+"""
+
+import math
+import platform
+import statistics
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.figures import FREEZE_FROM_SECONDS, SETTLE_SECONDS, Run, percentile
+from bench.networks import SLOW, VERY_LOSSY, Condition
+
+LENSCAST, PEERJS = "direct", "PeerJS"
+RELAY_UDP, RELAY_TCP, COTURN_UDP = "relay, UDP", "relay, TCP", "coturn, UDP"
+WAYS = (LENSCAST, RELAY_UDP, RELAY_TCP, COTURN_UDP, PEERJS)
+BUSY_CORES = 0.2
+NEVER = "never"
+
+
+@dataclass(frozen=True)
+class LinkRun:
+    """One run on a network with something wrong.
+
+    Attributes
+    ----------
+    run: while it was so.
+    back_ms: from when that ended to a picture of full size; None where it was not waited for.
+    """
+
+    run: Run
+    back_ms: float | None
+
+
+@dataclass
+class Results:
+    """All that was measured.
+
+    Attributes
+    ----------
+    runs: of each way on the loopback address, in the order of the table.
+    links: of each condition, the runs of each system.
+    repeated: what went wrong in runs that were made again or left out.
+    others: cores that other processes used.
+    seconds: how long each run on loopback, and on a network, was watched.
+    cut_short: the time was up before all was measured.
+    """
+
+    runs: dict[str, list[Run]] = field(default_factory=lambda: {way: [] for way in WAYS})
+    links: dict[Condition, dict[str, list[LinkRun]]] = field(default_factory=dict)
+    repeated: list[str] = field(default_factory=list)
+    others: float = 0.0
+    seconds: tuple[float, float] = (0.0, 0.0)
+    cut_short: bool = False
+
+
+def tables(results: Results) -> list[str]:
+    """Write all tables and notes, in Markdown."""
+    parts = [_loopback(results.runs)]
+    if results.links:
+        parts.append(_links(results.links))
+    parts += [_aims(results), _notes(results)]
+    return [line for part in parts for line in (*part, "")][:-1]
+
+
+def _median(runs: Sequence[Run], figure: Callable[[Run], float]) -> float:
+    return statistics.median(figure(run) for run in runs) if runs else math.nan
+
+
+def _first_ms(run: Run) -> float:
+    return run.first_frame_ms
+
+
+def _latency(share: float) -> Callable[[Run], float]:
+    return lambda run: percentile(run.latencies_ms, share)
+
+
+def _capture_latency(share: float) -> Callable[[Run], float]:
+    return lambda run: percentile(run.capture_latencies_ms, share)
+
+
+_ROWS: tuple[tuple[str, str, Callable[[Run], float]], ...] = (
+    ("first frame, ms after opening the sender page", ".0f", _first_ms),
+    ("full resolution, ms after opening the sender page", ".0f", lambda run: run.full_size_ms),
+    ("latency p50, ms, preview to picture", ".0f", _latency(0.5)),
+    ("latency p95, ms, preview to picture", ".0f", _latency(0.95)),
+    ("latency p50, ms, camera to screen", ".0f", _capture_latency(0.5)),
+    ("latency p95, ms, camera to screen", ".0f", _capture_latency(0.95)),
+    ("frames painted per second", ".1f", lambda run: run.frame_rate),
+    ("HTTP requests of the sender page before the camera", ".0f", lambda run: run.early_loads),
+    ("sender page in all, kB", ".0f", lambda run: run.sender_bytes / 1000),
+)
+
+
+def _loopback(runs: Mapping[str, Sequence[Run]]) -> list[str]:
+    lines = [
+        "| on one machine | " + " | ".join(runs) + " | direct / PeerJS |",
+        "|---|" + "---:|" * (len(runs) + 1),
+    ]
+    for name, style, figure in _ROWS:
+        values = {way: _median(found, figure) for way, found in runs.items()}
+        ratio = _ratio(values.get(LENSCAST, math.nan), values.get(PEERJS, math.nan))
+        shown = " | ".join(_shown(value, style) for value in values.values())
+        lines.append(f"| {name} | {shown} | {ratio} |")
+    sizes = " | ".join(_sizes(found) for found in runs.values())
+    lines.insert(3, f"| resolution of the first frame | {sizes} | |")
+    freezes = " | ".join(str(sum(run.freezes for run in found)) for found in runs.values())
+    lines.append(f"| freezes, all runs together | {freezes} | |")
+    return lines
+
+
+def _links(links: Mapping[Condition, Mapping[str, Sequence[LinkRun]]]) -> list[str]:
+    lines = ["| on a bad network | direct | PeerJS | direct / PeerJS |", "|---|---:|---:|---:|"]
+    for condition, systems in links.items():
+        ours, theirs = systems[LENSCAST], systems[PEERJS]
+
+        def add(
+            name: str,
+            style: str,
+            figure: Callable[[LinkRun], float],
+            ours: Sequence[LinkRun] = ours,
+            theirs: Sequence[LinkRun] = theirs,
+            title: str = condition.title,
+        ) -> None:
+            values = [_link_median(found, figure) for found in (ours, theirs)]
+            shown = " | ".join(_shown(value, style) for value in values)
+            lines.append(f"| {title}: {name} | {shown} | {_ratio(*values)} |")
+
+        add("frozen, % of the time", ".1f", lambda found: 100 * found.run.frozen_share)
+        add("longest still picture after 3 s, ms", ".0f", lambda found: found.run.longest_gap_ms)
+        sizes = (_sizes([found.run for found in each], last=True) for each in (ours, theirs))
+        lines.append(f"| {condition.title}: resolution reached | {' | '.join(sizes)} | |")
+        add("frames painted per second", ".1f", lambda found: found.run.frame_rate)
+        add("latency p95, ms", ".0f", lambda found: _latency(0.95)(found.run))
+        if condition.rate:
+            add("full size again after the limit, ms", ".0f", lambda found: found.back_ms or 0.0)
+    return lines
+
+
+def _link_median(found: Sequence[LinkRun], figure: Callable[[LinkRun], float]) -> float:
+    return statistics.median(map(figure, found)) if found else math.nan
+
+
+def _aims(results: Results) -> list[str]:
+    ours, theirs = results.runs[LENSCAST], results.runs[PEERJS]
+    kit = [run for way, found in results.runs.items() if way != PEERJS for run in found]
+    p95 = _median(ours, _latency(0.95))
+    ratio = _median(ours, _first_ms) / _median(theirs, _first_ms)
+    blurred = sum(not run.first.full for run in kit)
+    added = _median(results.runs[RELAY_UDP], _latency(0.95)) - p95
+    size = _median(ours, lambda run: run.sender_bytes / 1000)
+    rows = [
+        _aim("first frame, direct, x PeerJS", ratio, 0.6, ".2f"),
+        _aim(f"first frames below 1280x720, of {len(kit)}", blurred, 0, ".0f"),
+        _aim("latency p50, direct, ms", _median(ours, _latency(0.5)), 25, ".0f"),
+        _aim("latency p95, direct, ms", p95, 45, ".0f"),
+        _aim("added by the embedded relay at p95, UDP, ms", added, 3, ".0f"),
+    ]
+    if SLOW in results.links:
+        slow = results.links[SLOW][LENSCAST]
+        gap = _link_median(slow, lambda found: found.run.longest_gap_ms)
+        back = _link_median(slow, lambda found: found.back_ms or 0.0)
+        rows.append(_aim("600 kbit/s: longest still picture after 3 s, ms", gap, 500, ".0f"))
+        rows.append(_aim("600 kbit/s: full size again, ms", back, 8000, ".0f"))
+    if VERY_LOSSY in results.links:
+        lossy = results.links[VERY_LOSSY][LENSCAST]
+        frozen = _link_median(lossy, lambda found: 100 * found.run.frozen_share)
+        rows.append(_aim("5 % loss: frozen, % of the time", frozen, 1, ".1f"))
+    errors = [error for run in ours for error in run.panel_errors_ms]
+    rows.append(
+        _aim("the panel's latency from the truth, p95, ms", percentile(errors, 0.95), 10, ".0f")
+    )
+    rows.append(_aim("sender page in all, kB", size, 60, ".0f"))
+    return ["| aim | at most | measured | |", "|---|---:|---:|---|", *rows]
+
+
+def _aim(name: str, value: float, limit: float, style: str) -> str:
+    if math.isnan(value):
+        verdict = "not measured"
+    elif value <= limit:
+        verdict = "met"
+    else:
+        verdict = "missed" if math.isinf(value) else f"missed by {value - limit:{style}}"
+    return f"| {name} | {limit:g} | {_shown(value, style)} | {verdict} |"
+
+
+def _notes(results: Results) -> list[str]:
+    counts = sorted({len(found) for found in results.runs.values()})
+    rounds = " or ".join(map(str, counts)) + (" run" if counts == [1] else " runs")
+    watched, on_network = results.seconds
+    lines = [
+        (
+            f"- Machine: {_cores()} cores, {_processor()}, Linux {platform.release()}, "
+            f"{_chromium()}, no GPU. Other processes used {results.others:.2f} of a core meanwhile."
+        ),
+        (
+            "- Two browsers, the phone's and the laptop's, both headless on this machine. The "
+            "camera is a noisy file of 1280x720 at 30 frames a second. Before it counts, each "
+            "system runs once."
+        ),
+        (
+            f"- On one machine: each figure is the median of {rounds} of {watched:g} s each; the "
+            "systems take turns. Latency and frame rate leave out the first "
+            f"{SETTLE_SECONDS:g} s. PeerJS connects directly."
+        ),
+        (
+            "- Latency is for one and the same numbered frame. Preview to picture: between its "
+            "paintings by both pages. Camera to screen: from when the phone's browser took it from "
+            "the camera to when the laptop's expected it on the screen."
+        ),
+        (
+            f'- "{NEVER}": not while it was watched. "Frozen" is as the receiving browser counts '
+            "it (totalFreezesDuration), from its first frame on."
+        ),
+    ]
+    if results.links:
+        lines.append(
+            f"- Bad networks: one run of {on_network:g} s for each system, in network namespaces. "
+            "The phone's way out is limited by tc tbf with a queue of 30 ms, or nft drops UDP "
+            f"packets both ways, from the start. Still pictures count from {FREEZE_FROM_SECONDS:g} "
+            "s after the first frame. A picture that was at full size when the limit was lifted "
+            "took 0 ms."
+        )
+    lines += [f"- A run failed: {reason}" for reason in results.repeated]
+    if results.cut_short:
+        lines.append("- It was not done in time: something is missing.")
+    if results.others > BUSY_CORES:
+        lines.append("- The machine was not idle: these figures are provisional.")
+    return lines
+
+
+def _sizes(runs: Sequence[Run], *, last: bool = False) -> str:
+    frames = [run.last if last else run.first for run in runs]
+    found = sorted({(frame.width, frame.height) for frame in frames})
+    return ", ".join(f"{width}x{height}" for width, height in found) or "–"
+
+
+def _shown(value: float, style: str) -> str:
+    if math.isnan(value):
+        return "–"
+    return NEVER if math.isinf(value) else format(value, style)
+
+
+def _ratio(one: float, other: float) -> str:
+    return f"{one / other:.2f}" if other and math.isfinite(one) and math.isfinite(other) else ""
+
+
+def _cores() -> int:
+    return sum(line.startswith("processor") for line in _cpuinfo())
+
+
+def _processor() -> str:
+    named = (line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name"))
+    return next(named, platform.machine())
+
+
+def _cpuinfo() -> list[str]:
+    return Path("/proc/cpuinfo").read_text().splitlines()
+
+
+def _chromium() -> str:
+    said = subprocess.run(
+        ["chromium", "--version"], capture_output=True, text=True, timeout=10, check=False
+    )
+    return " ".join(said.stdout.split()[:2])

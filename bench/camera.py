@@ -1,0 +1,87 @@
+"""The camera of a measurement: a file that Chromium plays, noisy, its frames numbered.
+
+Owns how it looks; `watch.js` reads the numbers back. Imports nothing of the project.
+"""
+
+import random
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.video.codeccontext import VideoCodecContext
+
+WIDTH, HEIGHT = 1280, 720
+FRAMES = 90
+RATE = 30  # frames a second, at which Chromium plays any Motion JPEG
+LOOP_MS = FRAMES * 1000 / RATE
+"""After this numbers come again, in milliseconds."""
+
+BITS = 7
+BAND = HEIGHT // 9
+_WHITE, _BLACK, _GREY = 235, 16, 128
+_STEP = 12  # pixels that the background moves from frame to frame
+_NOISE = 24  # how far noise goes at most, of 255
+_QUALITY = 6  # of JPEG, from 1 to 31; 1 is the best
+
+
+def write(path: Path) -> None:
+    """Write the file: one loop of the camera, as JPEG pictures one after the other."""
+    noise = _noise(random.Random(1))  # noqa: S311
+    background = _background()
+    encoder = _encoder()
+    path.write_bytes(b"".join(_jpeg(encoder, n, background, noise) for n in range(FRAMES)))
+
+
+def _encoder() -> VideoCodecContext:
+    encoder = av.CodecContext.create("mjpeg", "w")
+    if not isinstance(encoder, VideoCodecContext):
+        raise TypeError("mjpeg is no video codec")
+    encoder.width, encoder.height = WIDTH, HEIGHT
+    encoder.pix_fmt = "yuvj420p"
+    encoder.framerate = Fraction(RATE)
+    encoder.qmin = encoder.qmax = _QUALITY
+    return encoder
+
+
+def _jpeg(encoder: VideoCodecContext, number: int, background: bytes, noise: bytes) -> bytes:
+    frame = av.VideoFrame(WIDTH, HEIGHT, "yuvj420p")
+    frame.pts = number
+    below = (HEIGHT - BAND) * WIDTH
+    start = number * _STEP
+    rows = background[start : start + below]
+    # Each byte of one picture is added to the same byte of the other: no sum is above 255.
+    offset = random.Random(number).randrange(len(noise) - below)  # noqa: S311
+    total = _integer(rows) + _integer(noise[offset : offset + below])
+    frame.planes[0].update(_number_band(number) + total.to_bytes(below, "little"))
+    for plane in frame.planes[1:]:
+        plane.update(bytes([_GREY]) * plane.buffer_size)
+    return b"".join(bytes(packet) for packet in encoder.encode(frame))
+
+
+def _number_band(number: int) -> bytes:
+    """A white and a black cell to compare with, the bits from the highest, and odd parity."""
+    bits = [number >> place & 1 for place in reversed(range(BITS))]
+    cells = [1, 0, *bits, 1 - sum(bits) % 2]
+    row = b"".join(bytes([_WHITE if cell else _BLACK]) * (WIDTH // len(cells)) for cell in cells)
+    return row * BAND
+
+
+def _background() -> bytes:
+    """Soft stripes, longer than a picture: a later start shows them moved.
+
+    A loop moves them by a whole number of stripes.
+    """
+    period = 180
+    wave = bytes(60 + abs(period // 2 - at) * 3 // 2 for at in range(period))
+    size = (HEIGHT - BAND) * WIDTH + FRAMES * _STEP
+    return (wave * (size // period + 1))[:size]
+
+
+def _noise(source: random.Random) -> bytes:
+    # A table makes even bytes of noise that is mostly small, as a sensor's.
+    shape = [round(_NOISE * ((at - 127.5) / 127.5) ** 3) + _NOISE for at in range(256)]
+    return source.randbytes(2 * WIDTH * HEIGHT).translate(bytes(shape))
+
+
+def _integer(data: bytes) -> int:
+    return int.from_bytes(data, "little")

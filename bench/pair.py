@@ -1,0 +1,234 @@
+"""Two browsers, a phone's and a laptop's, and one run: both pages opened and watched.
+
+Owns the browsers' arguments and what is collected from both pages. Imports `bench.camera`.
+"""
+
+import asyncio
+import os
+import shlex
+import shutil
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Browser, BrowserContext, Page, Playwright
+from playwright.async_api import TimeoutError as PlaywrightTimeout
+
+from bench.camera import HEIGHT, WIDTH
+from bench.figures import Frame, Reading, Run
+
+_ROOT_ONLY = ["--no-sandbox"] if hasattr(os, "getuid") and os.getuid() == 0 else []
+_ARGUMENTS = [
+    *_ROOT_ONLY,
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+_FIRST_FRAME_MILLISECONDS = 20_000
+_POLL_SECONDS = 0.1
+_WATCH = (Path(__file__).parent / "watch.js").read_text()
+
+_COLLECT = """async () => {
+    const { frames, readings, asked, connections } = window.bench;
+    const entries = [...performance.getEntriesByType("navigation"),
+        ...performance.getEntriesByType("resource")];
+    const loads = entries.map(({ startTime, encodedBodySize }) => [startTime, encodedBodySize]);
+    let inbound = {}, path = "";
+    for (const connection of connections) {
+        const report = await connection.getStats();
+        report.forEach((stat) => {
+            if (stat.type === "inbound-rtp" && stat.kind === "video") inbound = stat;
+            if (stat.type === "transport") {
+                const pair = report.get(stat.selectedCandidatePairId);
+                const local = report.get(pair?.localCandidateId) ?? {};
+                path = [local.candidateType, local.relayProtocol].filter(Boolean).join(" ");
+            }
+        });
+    }
+    return { frames, readings, asked, loads, inbound, path, opened: performance.timeOrigin };
+}"""
+
+
+class PairError(Exception):
+    """A pair of pages did not do what is measured; the message says what."""
+
+
+@dataclass(frozen=True)
+class Links:
+    """The two pages of a system.
+
+    Attributes
+    ----------
+    transport: leave TURN over "udp" or "tcp" only, and expect it to be used; "" for no relay.
+    """
+
+    receiver: str
+    sender: str
+    transport: str = ""
+
+
+@dataclass(frozen=True)
+class Browsers:
+    """A phone's browser, with the camera, and a laptop's."""
+
+    phone: Browser
+    laptop: Browser
+
+
+@asynccontextmanager
+async def running_browsers(
+    playwright: Playwright,
+    camera: Path,
+    folder: Path,
+    *,
+    phone: Callable[..., list[str]] | None = None,
+    laptop: Callable[..., list[str]] | None = None,
+    trusted: str = "",
+) -> AsyncIterator[Browsers]:
+    """Run two browsers, each a process of its own.
+
+    Parameters
+    ----------
+    camera: the file that the phone's camera plays.
+    folder: for small scripts.
+    phone, laptop: give the command line that runs a program on that host; else it is this one.
+    trusted: an origin over plain HTTP that may use the camera all the same.
+    """
+    filmed = [
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-video-capture={camera}",
+    ]
+    both = [f"--unsafely-treat-insecure-origin-as-secure={trusted}"] if trusted else []
+    sender = await _launch(playwright, phone, folder / "phone", [*filmed, *both])
+    try:
+        receiver = await _launch(playwright, laptop, folder / "laptop", both)
+        try:
+            yield Browsers(sender, receiver)
+        finally:
+            await receiver.close()
+    finally:
+        await sender.close()
+
+
+async def _launch(
+    playwright: Playwright,
+    command: Callable[..., list[str]] | None,
+    script: Path,
+    more: list[str],
+) -> Browser:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        raise PairError("Chromium is not on the PATH: apt install chromium")
+    if command:
+        _write_script(script, command(chromium))
+        chromium = str(script)
+    return await playwright.chromium.launch(executable_path=chromium, args=[*_ARGUMENTS, *more])
+
+
+def _write_script(path: Path, command: list[str]) -> None:
+    path.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+    path.chmod(0o755)
+
+
+class Opened:
+    """Both pages of a run, the picture there.
+
+    Parameters
+    ----------
+    sender, receiver: the pages.
+    transport: the relay's that is expected; "" for none.
+    """
+
+    def __init__(self, sender: Page, receiver: Page, transport: str) -> None:
+        self._sender = sender
+        self._receiver = receiver
+        self._transport = transport
+
+    async def full_size(self, seconds: float) -> None:
+        """Wait until the receiver shows the full resolution, at most for a time."""
+        until = time.monotonic() + seconds
+        last = "() => { const { width, height } = window.bench.frames.at(-1);"
+        while time.monotonic() < until:
+            if await self._receiver.evaluate(f"{last} return [width, height]; }}") == [
+                WIDTH,
+                HEIGHT,
+            ]:
+                return
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def collect(self) -> Run:
+        """What was seen so far.
+
+        Raises
+        ------
+        PairError: the media took another way than the one measured.
+        """
+        sent = await self._sender.evaluate(_COLLECT)
+        received = await self._receiver.evaluate(_COLLECT)
+        expected = f"relay {self._transport}" if self._transport else "direct"
+        path = sent["path"] if sent["path"].startswith("relay") else "direct"
+        if path != expected:
+            raise PairError(f"The media went {path} instead of {expected}.")
+        return Run(
+            opened=sent["opened"],
+            sent=_frames(sent),
+            received=_frames(received),
+            inbound=received["inbound"],
+            readings=[Reading(**reading) for reading in received["readings"]],
+            early_loads=sum(start < (sent["asked"] or 0) for start, _ in sent["loads"]),
+            sender_bytes=sum(size for _, size in sent["loads"]),
+        )
+
+
+def _frames(page: dict[str, Any]) -> list[Frame]:
+    return [Frame(**frame) for frame in page["frames"]]
+
+
+@asynccontextmanager
+async def opened(browsers: Browsers, links: Links) -> AsyncIterator[Opened]:
+    """Open the receiver's page, then the sender's, in fresh contexts, and await the first frame.
+
+    Raises
+    ------
+    PairError: none came.
+    """
+    laptop = await _context(browsers.laptop, links.transport)
+    try:
+        phone = await _context(browsers.phone, links.transport)
+        try:
+            receiver = await laptop.new_page()
+            await receiver.goto(links.receiver)
+            await receiver.wait_for_selector("html[data-phase=idle]", state="attached")
+            sender = await phone.new_page()
+            await sender.goto(links.sender)
+            await _first_frame(receiver)
+            yield Opened(sender, receiver, links.transport)
+        finally:
+            await phone.close()
+    finally:
+        await laptop.close()
+
+
+async def _first_frame(receiver: Page) -> None:
+    try:
+        await receiver.wait_for_function(
+            "() => window.bench.frames.length > 0", timeout=_FIRST_FRAME_MILLISECONDS
+        )
+    except PlaywrightTimeout:
+        raise PairError("No frame was painted.") from None
+
+
+async def _context(browser: Browser, transport: str) -> BrowserContext:
+    # The certificate is the server's own; that it is right is shown in the tests of TLS.
+    context = await browser.new_context(
+        viewport={"width": 1280, "height": 720}, ignore_https_errors=True
+    )
+    await context.add_init_script(f"({_WATCH.rstrip().removesuffix(';')})({transport!r})")
+    return context
