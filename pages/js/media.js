@@ -3,6 +3,7 @@
  */
 
 /** @typedef {import("./protocol.js").Facing} Facing */
+/** @typedef {import("./protocol.js").Priority} Priority */
 /** @typedef {"camera-refused" | "no-camera" | "camera-busy" | "insecure"} MediaErrorKind */
 
 /**
@@ -73,6 +74,15 @@ export function cameraConstraints({ deviceId, facing, width, height, frameRate }
     height: { ideal: height },
     frameRate: { ideal: frameRate },
   };
+}
+
+/**
+ * Tell the encoder what matters in this picture. Does nothing where that is not supported.
+ * @param {MediaStreamTrack} track
+ * @param {Priority} priority
+ */
+export function hintContent(track, priority) {
+  track.contentHint = priority === "sharp" ? "detail" : "motion";
 }
 
 /**

@@ -1,11 +1,13 @@
 /**
  * One RTCPeerConnection to one remote peer, from the first offer over ICE restarts to the end.
- * Imports protocol types, sdp and video-limits; knows neither pages nor sockets: messages go out through `send`.
+ * Imports protocol types, codecs, sdp and video-limits; knows neither pages nor sockets: messages go out through `send`.
  */
 
+import { preferCodec } from "./codecs.js";
 import { sessionId, withStartBitrate } from "./sdp.js";
 import { applyLimits, encoding, startBitrate } from "./video-limits.js";
 
+/** @typedef {import("./protocol.js").Codec} Codec */
 /** @typedef {import("./protocol.js").Negotiation} Negotiation */
 
 /** @typedef {import("./video-limits.js").VideoLimits} VideoLimits */
@@ -17,8 +19,10 @@ import { applyLimits, encoding, startBitrate } from "./video-limits.js";
  * @property {RTCIceServer[]} iceServers
  * @property {boolean} [relayOnly] connect through TURN only
  * @property {VideoLimits} [limits] those to begin with, for the side that offers
+ * @property {Codec} [codec] the one to offer first, for the side that offers; "auto" if left out
  * @property {(message: Negotiation) => void} send
  * @property {(event: RTCTrackEvent) => void} [track] a remote track is there
+ * @property {(text: string) => void} [message] the remote page told something over the data channel
  * @property {(state: RTCPeerConnectionState, error?: Error) => void} change the connection's state changed, or,
  *   with an error, a step went wrong; "failed" with an error means that this connection is beyond repair
  */
@@ -29,7 +33,17 @@ const ANSWER_TIMEOUT = 10_000;
 const PATIENCE = 2_000;
 /** Between two ICE restarts, in milliseconds. */
 const RESTART_INTERVAL = 5_000;
+/** After this time connected, in milliseconds, the sender knows the bandwidth and may make the picture smaller. */
+const SETTLING = 3_000;
 const MAX_EARLY_CANDIDATES = 64;
+/**
+ * The same on both sides, so that it needs no negotiation of its own (RFC 8832, 4). What is told is of this moment:
+ * late or twice it would be wrong. A peer without data channels refuses its section; then it never opens.
+ * @type {RTCDataChannelInit}
+ */
+const CHANNEL = { negotiated: true, id: 0, ordered: false, maxRetransmits: 0 };
+/** How much may wait in the channel, in bytes, before more is dropped. */
+const MAX_BUFFERED = 65_536;
 
 export class Peer {
   #options;
@@ -39,13 +53,15 @@ export class Peer {
   #limits;
   /** @type {RTCPeerConnection | null} */
   #pc = null;
+  /** @type {RTCDataChannel | null} */
+  #channel = null;
   #closed = false;
   /** Every step waits for the one before it: descriptions and candidates must not overtake each other. */
   #tail = Promise.resolve();
   /** @type {{ video: MediaStreamTrack | null, audio: MediaStreamTrack | null }} */
   #tracks = { video: null, audio: null };
-  /** @type {Partial<Record<"video" | "audio", RTCRtpSender>>} */
-  #senders = {};
+  /** @type {Partial<Record<"video" | "audio", RTCRtpTransceiver>>} */
+  #transceivers = {};
   /** @type {RTCIceCandidateInit[]} */
   #early = [];
   #remoteSession = "";
@@ -53,12 +69,19 @@ export class Peer {
   #startBitrate = null;
   #answerTimer = 0;
   #restartTimer = 0;
+  #settlingTimer = 0;
+  #settled = false;
+  /** @type {Codec} */
+  #codec;
+  /** Whether another offer has to follow as soon as the one that is out is answered. */
+  #outdated = false;
 
   /** @param {PeerOptions} options */
   constructor(options) {
     this.#options = options;
     this.#iceServers = options.iceServers;
     this.#limits = options.limits ?? null;
+    this.#codec = options.codec ?? "auto";
   }
 
   /** The remote peer's id. */
@@ -69,6 +92,22 @@ export class Peer {
   /** The connection, for statistics; null until there is an offer. */
   get connection() {
     return this.#pc;
+  }
+
+  /** What `tell` sends through; null until there is an offer, and never open with a peer that has none. */
+  get channel() {
+    return this.#channel;
+  }
+
+  /**
+   * Tell the remote page something that is of this moment only: dropped unless it can be sent at once.
+   * @param {string} text
+   */
+  tell(text) {
+    const channel = this.#channel;
+    if (channel?.readyState === "open" && channel.bufferedAmount + text.length < MAX_BUFFERED) {
+      channel.send(text);
+    }
   }
 
   /** Make the first offer; for the side that offers. Tracks may follow later. */
@@ -83,7 +122,7 @@ export class Peer {
         sendEncodings: encodings,
       });
       const audio = pc.addTransceiver("audio", { direction: "sendonly", streams: [stream] });
-      this.#senders = { video: video.sender, audio: audio.sender };
+      this.#transceivers = { video, audio };
       await this.#offer(pc);
       await video.sender.replaceTrack(this.#tracks.video);
       await audio.sender.replaceTrack(this.#tracks.audio);
@@ -114,7 +153,7 @@ export class Peer {
   setTrack(kind, track) {
     this.#tracks[kind] = track;
     this.#step(async () => {
-      await this.#senders[kind]?.replaceTrack(track);
+      await this.#transceivers[kind]?.sender.replaceTrack(track);
     });
   }
 
@@ -124,7 +163,32 @@ export class Peer {
    */
   setVideoLimits(limits) {
     this.#limits = limits;
-    this.#step(() => applyLimits(this.#senders.video, this.#limits));
+    this.#step(() => this.#applyLimits());
+  }
+
+  /**
+   * Offer this codec first, by a new offer where there was one before; the picture goes on meanwhile.
+   * @param {Codec} codec
+   */
+  setCodec(codec) {
+    if (codec === this.#codec) {
+      return;
+    }
+    this.#codec = codec;
+    this.#step(async () => {
+      const pc = this.#pc;
+      this.#outdated = pc?.signalingState === "have-local-offer";
+      if (pc?.signalingState === "stable") {
+        await this.#offer(pc);
+      }
+    });
+  }
+
+  /** What keeps the picture below its limits, as the browser's encoder says; null where it does not say. */
+  async limitation() {
+    const report = await this.#transceivers.video?.sender.getStats();
+    const outbound = [...(report?.values() ?? [])].find(({ type }) => type === "outbound-rtp");
+    return /** @type {string | null} */ (outbound?.qualityLimitationReason ?? null);
   }
 
   /**
@@ -197,16 +261,29 @@ export class Peer {
     };
     pc.ontrack = (event) => this.#options.track?.(event);
     pc.onconnectionstatechange = () => this.#changed(pc);
+    const channel = pc.createDataChannel("lenscast", CHANNEL);
+    channel.onmessage = ({ data }) => {
+      if (typeof data === "string") {
+        this.#options.message?.(data);
+      }
+    };
+    this.#channel = channel;
     return pc;
   }
 
   #discard() {
     clearTimeout(this.#answerTimer);
     clearTimeout(this.#restartTimer);
-    this.#restartTimer = 0;
+    clearTimeout(this.#settlingTimer);
+    this.#restartTimer = this.#settlingTimer = 0;
+    this.#settled = this.#outdated = false;
     const pc = this.#pc;
     this.#pc = null;
-    this.#senders = {};
+    this.#transceivers = {};
+    if (this.#channel) {
+      this.#channel.onmessage = null;
+      this.#channel = null;
+    }
     if (pc) {
       pc.onicecandidate = pc.ontrack = pc.onconnectionstatechange = null;
       pc.close();
@@ -221,7 +298,20 @@ export class Peer {
     if (this.#options.offers && (state === "disconnected" || state === "failed")) {
       this.#restartLater(pc, state === "failed" ? 0 : PATIENCE);
     }
+    if (this.#options.offers && state === "connected" && this.#settlingTimer === 0) {
+      this.#settlingTimer = setTimeout(() => this.#settle(), SETTLING);
+    }
     this.#report(state);
+  }
+
+  #settle() {
+    this.#settled = true;
+    this.#step(() => this.#applyLimits());
+  }
+
+  async #applyLimits() {
+    const settled = this.#settled;
+    await applyLimits(this.#transceivers.video?.sender, this.#limits, { settled });
   }
 
   /**
@@ -243,6 +333,10 @@ export class Peer {
    * @param {RTCOfferOptions} [options]
    */
   async #offer(pc, options) {
+    if (this.#transceivers.video) {
+      preferCodec(this.#transceivers.video, this.#codec, navigator);
+    }
+    this.#outdated = false;
     await pc.setLocalDescription(await pc.createOffer(options));
     clearTimeout(this.#answerTimer);
     this.#answerTimer = setTimeout(
@@ -276,7 +370,10 @@ export class Peer {
     await pc.setRemoteDescription({ type: "answer", sdp: hinted });
     clearTimeout(this.#answerTimer);
     await this.#addEarlyCandidates(pc);
-    await applyLimits(this.#senders.video, this.#limits);
+    await this.#applyLimits();
+    if (this.#outdated) {
+      await this.#offer(pc);
+    }
   }
 
   /** @param {RTCIceCandidateInit | null} candidate */

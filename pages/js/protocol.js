@@ -11,6 +11,8 @@
  */
 
 /** @typedef {"user" | "environment"} Facing */
+/** @typedef {"sharp" | "smooth"} Priority What is kept where not both can be had: resolution or frame rate. */
+/** @typedef {"auto" | "h264" | "vp8" | "vp9" | "av1"} Codec What is preferred; VP8 is always offered as well. */
 
 /** @typedef {{ iceServers: RTCIceServer[] }} TurnConfig */
 /** @typedef {{ id: string, role: Role, name?: string }} PeerInfo */
@@ -28,6 +30,10 @@
  * @property {number} [frameRate]
  * @property {boolean} [microphone]
  * @property {string[]} [presets]
+ * @property {Priority} [priority]
+ * @property {Codec} [codec] the choice, not what it led to
+ * @property {Codec[]} [codecs] those that may be asked for
+ * @property {string} [notice] a sentence for a person, or ""
  */
 
 /**
@@ -36,6 +42,8 @@
  * @property {string} [preset]
  * @property {Facing} [facing]
  * @property {boolean} [microphone]
+ * @property {Priority} [priority]
+ * @property {Codec} [codec]
  */
 
 /**

@@ -1,5 +1,6 @@
 /**
- * Control of a phone's camera from the laptop: its quality and which of its cameras. Imports presets and
+ * Control of a phone's camera from the laptop: its quality, what it keeps up when there is too little
+ * for all, and which of its cameras. Imports presets and
  * the DOM helpers of view.
  */
 
@@ -15,6 +16,7 @@ const CUSTOM = "";
 export class CameraControls {
   #group = byId("camera-controls", HTMLElement);
   #quality = byId("quality", HTMLSelectElement);
+  #priority = byId("priority", HTMLSelectElement);
   #known = readPresets().presets;
   #offered = "";
   /** @type {CameraState | null} */
@@ -26,6 +28,10 @@ export class CameraControls {
       control({ preset: this.#quality.value });
       // Otherwise the letters of the shortcuts would go on choosing entries.
       this.#quality.blur();
+    });
+    this.#priority.addEventListener("change", () => {
+      control({ priority: this.#priority.value === "sharp" ? "sharp" : "smooth" });
+      this.#priority.blur();
     });
     byId("flip-camera", HTMLButtonElement).addEventListener("click", () =>
       control({ facing: this.#camera?.facing === "user" ? "environment" : "user" }),
@@ -39,6 +45,11 @@ export class CameraControls {
     const presets = camera?.presets ?? [];
     show(byId("quality-field", HTMLElement), presets.length > 0);
     this.#offer(presets);
+    const priority = camera?.priority;
+    show(byId("priority-field", HTMLElement), priority !== undefined);
+    if (priority !== undefined && document.activeElement !== this.#priority) {
+      this.#priority.value = priority;
+    }
     const value = camera?.preset ?? CUSTOM;
     if (document.activeElement !== this.#quality) {
       this.#quality.value = presets.includes(value) ? value : CUSTOM;

@@ -1,9 +1,11 @@
 /**
  * One phone that sends: its connection, what it tells of its camera, and its tile.
- * Imports peer, the tile, its panel, the state's reader and the texts; knows neither the socket nor the other senders.
+ * Imports peer, the tile, its panel, the buffer, the state's reader and the texts; knows neither the socket nor the
+ * other senders.
  */
 
 import { Peer } from "./peer.js";
+import { applyBuffer } from "./receiver-buffer.js";
 import { StatsPanel } from "./receiver-panel.js";
 import { readCameraState } from "./receiver-state.js";
 import { labelFor, noteFor } from "./receiver-texts.js";
@@ -24,6 +26,8 @@ import { Tile } from "./receiver-tile.js";
  * @property {(message: ClientMessage) => void} send
  * @property {() => void} change anything that the page shows may have changed
  * @property {() => void} select a person chose its tile
+ * @property {() => void} detail a person asked for the other view of the statistics
+ * @property {(buffer: number) => void} buffer a person chose how long media waits, in milliseconds
  */
 
 export class Sender {
@@ -35,20 +39,30 @@ export class Sender {
   /** @type {RTCPeerConnectionState} */
   #connection = "new";
   #broken = false;
+  /** @type {RTCRtpReceiver[]} */
+  #receivers = [];
+  #buffer = 0;
 
   /** @param {SenderOptions} options */
   constructor(options) {
     const { template, id, change, select } = options;
     this.#options = options;
     this.tile = new Tile(template, id, { picture: change, sound: change, select });
-    this.#panel = new StatsPanel(this.tile.stats);
+    this.#panel = new StatsPanel(this.tile.stats, {
+      video: this.tile.video,
+      tell: (text) => this.#peer.tell(text),
+      detail: options.detail,
+      buffer: options.buffer,
+      label: () => this.label,
+    });
     this.#peer = new Peer({
       id,
       offers: false,
       iceServers: options.iceServers,
       relayOnly: options.relayOnly,
       send: options.send,
-      track: ({ track }) => this.tile.attach(track),
+      track: ({ track, receiver }) => this.#attach(track, receiver),
+      message: (text) => this.#panel.receive(text),
       change: (state, error) => this.#changed(state, error),
     });
   }
@@ -105,6 +119,12 @@ export class Sender {
     this.#options.send({ type: "control", settings, to: this.#options.id });
   }
 
+  /** @param {number} buffer how long sound and picture wait before they are shown, in milliseconds */
+  setBuffer(buffer) {
+    this.#buffer = buffer;
+    this.#receivers.forEach((receiver) => applyBuffer(receiver, buffer));
+  }
+
   /** Show the figures of this moment. */
   sample() {
     return this.#panel.update(this.#peer.connection);
@@ -115,20 +135,35 @@ export class Sender {
     this.#panel.reset();
   }
 
-  render() {
+  /** @param {{ full: boolean }} stats whether all figures are shown, or the first few */
+  render({ full }) {
     const note = noteFor({
       connection: this.#connection,
       broken: this.#broken,
       picture: this.tile.picture,
       camera: this.#camera,
     });
-    this.tile.render({ label: this.label, note, sound: this.sound });
+    const notice = this.#camera?.notice ?? "";
+    this.tile.render({ label: this.label, note, notice, sound: this.sound });
+    this.#panel.render({ full, buffer: this.#buffer });
   }
 
   /** End the connection and take the tile away. */
   close() {
     this.#peer.close();
     this.tile.remove();
+  }
+
+  /**
+   * @param {MediaStreamTrack} track
+   * @param {RTCRtpReceiver} receiver
+   */
+  #attach(track, receiver) {
+    // Those of an earlier connection have ended.
+    this.#receivers = this.#receivers.filter((other) => other.track.readyState === "live");
+    this.#receivers.push(receiver);
+    applyBuffer(receiver, this.#buffer);
+    this.tile.attach(track);
   }
 
   /**

@@ -16,14 +16,16 @@ import { byId, show, text } from "./view.js";
  * @property {boolean} joined whether the server has let this page in
  * @property {string[]} labels of the cameras that are there
  * @property {boolean} stats whether the figures are shown
+ * @property {boolean} full whether these are all of them
  */
 
 /** @param {Stage} stage */
 export function renderStage(stage) {
-  const { phase, error, joined, labels, stats } = stage;
+  const { phase, error, joined, labels, stats, full } = stage;
   const root = document.documentElement;
   root.dataset.cameras = labels.length > 1 ? "many" : String(labels.length);
   root.toggleAttribute("data-stats", stats);
+  root.toggleAttribute("data-full", full);
   show(byId("waiting", HTMLElement), error === null && labels.length === 0);
   show(byId("grid", HTMLElement), error === null && labels.length > 0);
   text(byId("waiting-text", HTMLElement), waitingText(phase, joined));

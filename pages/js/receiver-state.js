@@ -6,6 +6,7 @@
 
 const MAX_LABEL = 64;
 const MAX_PRESETS = 16;
+const MAX_NOTICE = 160;
 
 /**
  * Take over what is of the right kind, and leave out the rest.
@@ -18,6 +19,8 @@ export function readCameraState(raw) {
     camera: label(raw.camera),
     facing: raw.facing === "user" || raw.facing === "environment" ? raw.facing : undefined,
     preset: label(raw.preset) ?? null,
+    priority: raw.priority === "smooth" || raw.priority === "sharp" ? raw.priority : undefined,
+    notice: typeof raw.notice === "string" ? raw.notice.slice(0, MAX_NOTICE) : undefined,
     microphone: typeof raw.microphone === "boolean" ? raw.microphone : undefined,
     presets: Array.isArray(raw.presets)
       ? raw.presets.slice(0, MAX_PRESETS).flatMap((name) => label(name) ?? [])

@@ -37,6 +37,7 @@ export class Tile {
       note: find(this.root, ".tile-note", HTMLElement),
       noteTitle: find(this.root, ".tile-note-title", HTMLElement),
       noteText: find(this.root, ".tile-note-text", HTMLElement),
+      notice: find(this.root, ".tile-notice", HTMLElement),
       play: find(this.root, ".tile-play", HTMLButtonElement),
       name: find(this.root, ".tile-name", HTMLButtonElement),
       mute: find(this.root, ".tile-mute", HTMLButtonElement),
@@ -157,9 +158,10 @@ export class Tile {
    * @param {object} shown
    * @param {string} shown.label
    * @param {Note | null} shown.note
+   * @param {string} shown.notice what the phone says, a sentence, or ""
    * @param {boolean} shown.sound whether there is sound to switch
    */
-  render({ label, note, sound }) {
+  render({ label, note, notice, sound }) {
     const { name, mute, ...parts } = this.#parts;
     text(name, label);
     this.video.setAttribute("aria-label", label);
@@ -170,6 +172,8 @@ export class Tile {
     show(parts.note, note !== null);
     text(parts.noteTitle, note?.title ?? "");
     text(parts.noteText, note?.text ?? "");
+    show(parts.notice, notice !== "" && note === null);
+    text(parts.notice, notice);
     show(mute, sound);
     const on = !this.video.muted;
     mute.setAttribute("aria-pressed", String(on));

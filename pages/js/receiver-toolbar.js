@@ -12,6 +12,7 @@ import { byId, mirror, show, text } from "./view.js";
  * @property {() => void} pip
  * @property {() => void} fullscreen
  * @property {() => void} stats
+ * @property {() => void} detail all the figures, or the first few again
  * @property {() => void} unmute
  * @property {() => void} invite
  */
@@ -39,14 +40,18 @@ const KEYS = {
   s: "stats-toggle",
   u: "unmute",
 };
+/** With the shift key. */
+const DETAIL_KEY = "s";
 
 export class Toolbar {
   #root = byId("toolbar", HTMLElement);
   #timer = 0;
   #playing = false;
+  #actions;
 
   /** @param {ToolbarActions} actions */
   constructor(actions) {
+    this.#actions = actions;
     button("mirror").addEventListener("click", actions.mirror);
     button("rotate").addEventListener("click", actions.rotate);
     button("pip").addEventListener("click", actions.pip);
@@ -60,7 +65,7 @@ export class Toolbar {
   }
 
   #listen() {
-    document.addEventListener("keydown", (event) => pressByKey(event));
+    document.addEventListener("keydown", (event) => this.#key(event));
     for (const type of ["pointermove", "pointerdown", "keydown", "focusin"]) {
       document.addEventListener(type, () => this.#wake(), { passive: true });
     }
@@ -85,6 +90,22 @@ export class Toolbar {
     if (playing !== this.#playing) {
       this.#playing = playing;
       this.#wake();
+    }
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    const typing =
+      event.target instanceof Element && event.target.closest("input, select, textarea, dialog");
+    const { ctrlKey, metaKey, altKey, repeat } = event;
+    if (ctrlKey || metaKey || altKey || repeat || typing || this.#root.hidden) {
+      return;
+    }
+    const key = event.key.toLowerCase();
+    if (event.shiftKey && key === DETAIL_KEY) {
+      this.#actions.detail();
+    } else if (key in KEYS && !button(KEYS[key]).hidden) {
+      button(KEYS[key]).click();
     }
   }
 
@@ -126,17 +147,4 @@ function button(id) {
  */
 function press(id, pressed) {
   button(id).setAttribute("aria-pressed", String(pressed));
-}
-
-/** @param {KeyboardEvent} event */
-function pressByKey(event) {
-  const typing =
-    event.target instanceof Element && event.target.closest("input, select, textarea, dialog");
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || typing) {
-    return;
-  }
-  const id = KEYS[event.key.toLowerCase()];
-  if (id !== undefined && !button(id).hidden && !byId("toolbar", HTMLElement).hidden) {
-    button(id).click();
-  }
 }

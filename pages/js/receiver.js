@@ -5,6 +5,7 @@
 
 import { CheckDialog } from "./check-dialog.js";
 import { readFragment } from "./protocol.js";
+import { rememberBuffer, rememberedBuffer } from "./receiver-buffer.js";
 import { CameraControls } from "./receiver-camera.js";
 import { Grid } from "./receiver-grid.js";
 import { InviteCard } from "./receiver-invite.js";
@@ -29,6 +30,8 @@ import { byId, View } from "./view.js";
  * @property {string | null} error
  * @property {"joining" | "joined" | "lost"} room whether the server has let this page in
  * @property {boolean} stats whether the figures are shown
+ * @property {boolean} full whether these are all of them
+ * @property {number} buffer how long media waits before it is shown, in milliseconds
  * @property {boolean} sound whether a person wants to hear
  */
 
@@ -55,6 +58,8 @@ const initial = {
   error: null,
   room: "joining",
   stats: true,
+  full: false,
+  buffer: rememberedBuffer(),
   // A page in OBS has nobody to click, and is allowed to sound by itself.
   sound: clean,
 };
@@ -69,6 +74,7 @@ const toolbar = new Toolbar({
   pip: () => void togglePictureInPicture(selected?.tile.video),
   fullscreen: () => void toggleFullscreen(),
   stats: () => view.set({ stats: !view.state.stats }),
+  detail: toggleDetail,
   unmute: () => setSound(!isUnmuted()),
   invite: () => invite.open(),
 });
@@ -190,12 +196,15 @@ function add({ id, name }) {
     template,
     send: (outgoing) => signaling.send(outgoing),
     change: refresh,
+    detail: toggleDetail,
+    buffer: setBuffer,
     select: () => {
       selected = senders.get(id) ?? selected;
       refresh();
     },
   });
   sender.tile.setMuted(!view.state.sound);
+  sender.setBuffer(view.state.buffer);
   sender.tile.orient(orientations.get(sender.name) ?? {});
   senders.set(id, sender);
   selected ??= sender;
@@ -229,6 +238,19 @@ function orient(change) {
   }
 }
 
+/** All figures, or the first few; hidden ones come out in full. */
+function toggleDetail() {
+  const { stats, full } = view.state;
+  view.set({ stats: true, full: !stats || !full });
+}
+
+/** @param {number} buffer in milliseconds */
+function setBuffer(buffer) {
+  rememberBuffer(buffer);
+  senders.forEach((sender) => sender.setBuffer(buffer));
+  view.set({ buffer });
+}
+
 /** @param {boolean} sound */
 function setSound(sound) {
   view.set({ sound });
@@ -241,11 +263,11 @@ function isUnmuted() {
 }
 
 /** @param {State} state */
-function render({ phase, error, room, stats }) {
+function render({ phase, error, room, stats, full }) {
   const all = [...senders.values()];
   const orientation = selected?.tile.orientation ?? { mirrored: false, turns: 0 };
   for (const sender of all) {
-    sender.render();
+    sender.render({ full });
     sender.tile.setSelected(sender === selected, all.length > 1);
   }
   renderStage({
@@ -255,6 +277,7 @@ function render({ phase, error, room, stats }) {
     joined: room === "joined",
     labels: all.map((sender) => sender.label),
     stats,
+    full,
   });
   grid.arrange();
   camera.render(selected?.camera ?? null);

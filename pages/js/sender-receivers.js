@@ -6,6 +6,7 @@
 import { Peer } from "./peer.js";
 
 /** @typedef {import("./video-limits.js").VideoLimits} VideoLimits */
+/** @typedef {import("./protocol.js").Codec} Codec */
 /** @typedef {import("./protocol.js").Negotiation} Negotiation */
 
 /**
@@ -13,6 +14,7 @@ import { Peer } from "./peer.js";
  * @property {boolean} relayOnly
  * @property {(message: Negotiation) => void} send
  * @property {() => void} changed the counts may have changed
+ * @property {(peer: Peer, text: string) => void} told a receiver's page said something over the data channel
  * @property {() => void} unreachable nobody answers: the signaling connection may be dead without knowing
  */
 
@@ -37,6 +39,8 @@ export class Receivers {
   #iceServers = [];
   /** @type {VideoLimits | null} */
   #limits = null;
+  /** @type {Codec} */
+  #codec = "auto";
   /** @type {{ video: MediaStreamTrack | null, audio: MediaStreamTrack | null }} */
   #tracks = { video: null, audio: null };
 
@@ -120,6 +124,18 @@ export class Receivers {
     this.#each((peer) => peer.setVideoLimits(limits));
   }
 
+  /** @param {Codec} codec */
+  setCodec(codec) {
+    this.#codec = codec;
+    this.#each((peer) => peer.setCodec(codec));
+  }
+
+  /** @returns {Promise<(string | null)[]>} what limits the picture to each that gets it (Peer.limitation) */
+  async limitations() {
+    const live = [...this.#entries.values()].filter((entry) => entry.connected);
+    return Promise.all(live.map(async ({ peer }) => (await peer?.limitation()) ?? null));
+  }
+
   /** @param {RTCIceServer[]} iceServers */
   setIceServers(iceServers) {
     this.#iceServers = iceServers;
@@ -152,8 +168,10 @@ export class Receivers {
       iceServers: this.#iceServers,
       relayOnly,
       limits: this.#limits,
+      codec: this.#codec,
       send,
       change: (state, error) => this.#peerChanged(id, entry, state, error),
+      message: (text) => this.#options.told(peer, text),
     });
     entry.peer = peer;
     peer.setTrack("video", this.#tracks.video);

@@ -3,17 +3,21 @@
  * Imports the library modules and the sender's own; touches no element, the view draws what it sets.
  */
 
-import { listCameras, WakeLock } from "./media.js";
+import { hintContent, listCameras, WakeLock } from "./media.js";
 import { Camera } from "./sender-camera.js";
 import { refusalKind } from "./sender-errors.js";
+import { LoadWatch } from "./sender-load.js";
 import { Microphone } from "./sender-microphone.js";
+import { SenderReports } from "./sender-latency.js";
 import { Receivers } from "./sender-receivers.js";
 import { cameraState, limitsOf, phaseOf } from "./sender-state.js";
 import { Signaling } from "./socket.js";
 
 /** @typedef {import("./protocol.js").ServerMessage} ServerMessage */
 /** @typedef {import("./protocol.js").ControlSettings} ControlSettings */
+/** @typedef {import("./protocol.js").Codec} Codec */
 /** @typedef {import("./protocol.js").Facing} Facing */
+/** @typedef {import("./protocol.js").Priority} Priority */
 /** @typedef {import("./sender-camera.js").Choice} Choice */
 /** @typedef {import("./presets.js").Presets} Presets */
 /** @typedef {import("./sender-state.js").SenderState} SenderState */
@@ -42,7 +46,12 @@ export class Sender {
     failed: (notice) => this.#update({ notice }),
   });
   #wakeLock = new WakeLock();
+  #load = new LoadWatch({
+    limitations: async () => (this.#view.state.hidden ? [] : this.#receivers.limitations()),
+    changed: (step) => this.#limit({ step }),
+  });
   #told = "";
+  #reports = new SenderReports(() => document.querySelector("video"));
 
   /**
    * @param {object} options
@@ -68,6 +77,7 @@ export class Sender {
       send: (message) => this.#signaling.send(message),
       changed: () => this.#counted(),
       unreachable: () => this.#signaling.open(),
+      told: (peer, text) => this.#reports.receive(peer, text),
     });
   }
 
@@ -103,6 +113,7 @@ export class Sender {
     this.#update({ run: "started", error: null, notice: "", camera: false });
     this.#receivers.begin(this.#limits());
     this.#wakeLock.acquire();
+    this.#load.start();
     await this.#camera.open(choice);
   }
 
@@ -143,13 +154,29 @@ export class Sender {
   async selectPreset(preset) {
     if (Object.hasOwn(this.#presets.presets, preset)) {
       const { width, height, frameRate } = this.#presets.presets[preset];
-      await this.#change({ width, height, frameRate, preset });
+      await this.#resize({ width, height, frameRate, preset });
     }
   }
 
   /** @param {{ width?: number, height?: number, frameRate?: number }} values instead of a preset's */
   async selectCustom(values) {
-    await this.#change({ ...values, preset: null });
+    await this.#resize({ ...values, preset: null });
+  }
+
+  /** @param {Priority} priority */
+  setPriority(priority) {
+    this.#load.reset();
+    this.#limit({ priority, step: 0, notice: "" });
+    if (this.#camera.track) {
+      hintContent(this.#camera.track, priority);
+    }
+  }
+
+  /** @param {Codec} codec */
+  setCodec(codec) {
+    this.#load.reset();
+    this.#limit({ codec, step: 0, notice: "" });
+    this.#receivers.setCodec(codec);
   }
 
   /** @param {boolean} on */
@@ -204,9 +231,15 @@ export class Sender {
   }
 
   /** @param {ControlSettings} settings */
-  async #control({ preset, facing, microphone }) {
+  async #control({ preset, facing, microphone, priority, codec }) {
     if (!this.#view.state.camera) {
       return;
+    }
+    if (priority === "sharp" || priority === "smooth") {
+      this.setPriority(priority);
+    }
+    if (codec !== undefined && this.#view.state.codecs.includes(codec)) {
+      this.setCodec(codec);
     }
     if (microphone === false) {
       await this.setMicrophone(false);
@@ -252,6 +285,13 @@ export class Sender {
     await this.#camera.change(choice);
   }
 
+  /** @param {Partial<Choice>} values another size or rate, which the phone may have room for */
+  async #resize(values) {
+    this.#load.reset();
+    this.#update({ step: 0 });
+    await this.#change(values);
+  }
+
   /** @param {Facing} facing */
   async #face(facing) {
     await this.#change({ facing, deviceId: undefined });
@@ -268,11 +308,17 @@ export class Sender {
     if (!track) {
       return;
     }
+    hintContent(track, this.#view.state.priority);
     this.#receivers.setTrack("video", track);
-    this.#update({ camera: true, actual: this.#camera.actual() });
-    this.#receivers.setLimits(this.#limits());
+    this.#limit({ camera: true, actual: this.#camera.actual() });
     const cameras = await listCameras();
     this.#update({ cameras: cameras.map(({ deviceId, label }) => ({ deviceId, label })) });
+  }
+
+  /** @param {Partial<SenderState>} changes that what is sent at most follows from */
+  #limit(changes) {
+    this.#update(changes);
+    this.#receivers.setLimits(this.#limits());
   }
 
   #limits() {
@@ -284,9 +330,10 @@ export class Sender {
     this.#camera.close();
     this.#microphone.close();
     this.#wakeLock.release();
+    this.#load.stop();
     this.#receivers.setTrack("video", null);
     this.#receivers.clear({ pause: true });
-    this.#update({ camera: false, actual: null, signaling: "connecting", blocked: false });
+    this.#update({ camera: false, actual: null, step: 0, signaling: "connecting", blocked: false });
   }
 
   #counted() {
@@ -310,7 +357,7 @@ export class Sender {
     if (!camera || receivers === 0) {
       return;
     }
-    const state = cameraState(this.#view.state, Object.keys(this.#presets.presets));
+    const state = cameraState(this.#view.state, this.#presets);
     const news = JSON.stringify(state);
     if (to !== undefined || news !== this.#told) {
       this.#told = news;

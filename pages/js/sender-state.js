@@ -1,13 +1,16 @@
 /**
  * The sender page's state and what follows from it: the phase, the status line, what the laptop is told.
- * Imports presets. Pure: no DOM, no camera, no socket.
+ * Imports presets and sender-adaptation. Pure: no DOM, no camera, no socket.
  */
 
 import { bitrateFor } from "./presets.js";
+import { stepped } from "./sender-adaptation.js";
 
 /** @typedef {import("./protocol.js").Phase} Phase */
 /** @typedef {import("./protocol.js").Facing} Facing */
 /** @typedef {import("./protocol.js").CameraState} CameraState */
+/** @typedef {import("./protocol.js").Codec} Codec */
+/** @typedef {import("./protocol.js").Priority} Priority */
 /** @typedef {import("./presets.js").Presets} Presets */
 /** @typedef {import("./sender-camera.js").Choice} Choice */
 /** @typedef {import("./sender-errors.js").ErrorKind} ErrorKind */
@@ -39,6 +42,10 @@ import { bitrateFor } from "./presets.js";
  * @property {Choice} choice
  * @property {Actual | null} actual
  * @property {boolean} microphone
+ * @property {Priority} priority
+ * @property {Codec} codec
+ * @property {Codec[]} codecs those to choose from
+ * @property {number} step how far below the choice it is sent because the phone is busy (sender-adaptation)
  * @property {string} notice a sentence to read once, or ""
  */
 
@@ -116,7 +123,7 @@ function laptops(count) {
 
 /**
  * Size and rate for a person.
- * @param {Actual} actual
+ * @param {Pick<Actual, "width" | "height" | "frameRate">} actual
  * @returns {string} such as "1280×720, 30 fps"
  */
 export function describe({ width, height, frameRate }) {
@@ -126,11 +133,11 @@ export function describe({ width, height, frameRate }) {
 /**
  * The `state` message's content (docs/protocol.md).
  * @param {SenderState} state
- * @param {string[]} presets the names that may be asked for
+ * @param {Presets} presets
  * @returns {CameraState}
  */
 export function cameraState(state, presets) {
-  const { actual, hidden, choice, microphone } = state;
+  const { actual, hidden, choice, microphone, priority, codec, codecs } = state;
   return {
     status: hidden ? "paused" : "live",
     camera: actual?.label,
@@ -140,22 +147,45 @@ export function cameraState(state, presets) {
     height: actual?.height,
     frameRate: actual?.frameRate,
     microphone,
-    presets,
+    presets: Object.keys(presets.presets),
+    priority,
+    codec,
+    codecs,
+    notice: busyNotice(state, presets),
   };
+}
+
+/** @typedef {Pick<SenderState, "choice" | "actual" | "priority" | "step">} Sent */
+
+/**
+ * What a busy phone sends for now.
+ * @param {Sent} state
+ * @param {Presets} presets
+ * @returns {string} "" while what was chosen is sent
+ */
+export function busyNotice(state, presets) {
+  if (state.step === 0 || !state.actual) {
+    return "";
+  }
+  const { maxFramerate, scaleResolutionDownBy = 1 } = limitsOf(state, presets);
+  const width = Math.round(state.actual.width / scaleResolutionDownBy);
+  const height = Math.round(state.actual.height / scaleResolutionDownBy);
+  const sent = describe({ width, height, frameRate: maxFramerate });
+  return `The phone is busy or warm. For now it sends ${sent}.`;
 }
 
 /**
  * What is sent at most, for this choice with this camera.
- * @param {Pick<SenderState, "choice" | "actual">} state
+ * @param {Sent} state
  * @param {Presets} presets
  * @returns {VideoLimits}
  */
-export function limitsOf({ choice, actual }, presets) {
+export function limitsOf({ choice, actual, priority, step }, presets) {
   const { preset, width, frameRate } = choice;
   const maxBitrate =
     preset === null ? bitrateFor(choice, presets) : presets.presets[preset].maxBitrate;
   // Some cameras give more than was wished: then it is scaled down before it is sent.
   const longSide = actual ? Math.max(actual.width, actual.height) : width;
   const scaleResolutionDownBy = Math.max(1, longSide / width);
-  return { maxBitrate, maxFramerate: frameRate, scaleResolutionDownBy };
+  return stepped({ maxBitrate, maxFramerate: frameRate, scaleResolutionDownBy, priority }, step);
 }

@@ -4,11 +4,13 @@
  */
 
 import { problem } from "./sender-errors.js";
-import { describe, statusOf } from "./sender-state.js";
+import { busyNotice, describe, statusOf } from "./sender-state.js";
 import { byId, mirror, show, text } from "./view.js";
 
 /** @typedef {import("./sender-state.js").SenderState} SenderState */
 /** @typedef {import("./presets.js").Presets} Presets */
+/** @typedef {import("./protocol.js").Codec} Codec */
+/** @typedef {import("./protocol.js").Priority} Priority */
 
 /**
  * @typedef {object} Actions
@@ -21,10 +23,15 @@ import { byId, mirror, show, text } from "./view.js";
  * @property {(name: string) => void} preset
  * @property {(choice: { width: number, height: number }) => void} resolution
  * @property {(frameRate: number) => void} frameRate
+ * @property {(priority: Priority) => void} priority
+ * @property {(codec: Codec) => void} codec
  */
 
 /** Up to this share of the picture may be cropped to fill the screen. */
 const MAX_CROP = 0.3;
+
+/** @type {Record<Codec, string>} */
+const CODECS = { auto: "Automatic", h264: "H.264", vp8: "VP8", vp9: "VP9", av1: "AV1" };
 
 /** @type {Record<string, { title: string, lead: string, button: string }>} */
 const SCREENS = {
@@ -72,6 +79,9 @@ export function senderElements(presets) {
     custom: byId("custom", HTMLSpanElement),
     resolution: byId("resolution", HTMLSelectElement),
     frameRate: byId("framerate", HTMLSelectElement),
+    priorities: byId("priorities", HTMLFieldSetElement),
+    codec: byId("codec", HTMLSelectElement),
+    codecField: byId("codec-field", HTMLLabelElement),
   };
   for (const [name, { label }] of Object.entries(presets.presets)) {
     elements.presets.append(presetChoice(name, label));
@@ -111,6 +121,12 @@ export function listen(elements, actions) {
     actions.resolution({ width, height });
   };
   elements.frameRate.onchange = () => actions.frameRate(Number(elements.frameRate.value));
+  elements.priorities.onchange = ({ target }) => {
+    if (target instanceof HTMLInputElement) {
+      actions.priority(/** @type {Priority} */ (target.value));
+    }
+  };
+  elements.codec.onchange = () => actions.codec(/** @type {Codec} */ (elements.codec.value));
   elements.preview.onresize = () => fit(elements.preview);
   window.addEventListener("resize", () => fit(elements.preview));
 }
@@ -119,13 +135,15 @@ export function listen(elements, actions) {
  * @param {Elements} elements
  * @param {SenderState} state
  * @param {MediaStreamTrack | null} track of the camera
+ * @param {Presets} presets
  */
-export function render(elements, state, track) {
+export function render(elements, state, track, presets) {
   drawScreen(elements, state);
   drawPreview(elements, state, track);
   text(elements.status, statusOf(state));
-  text(elements.notice, state.notice);
-  show(elements.notice, state.notice !== "");
+  const notice = state.notice || busyNotice(state, presets);
+  text(elements.notice, notice);
+  show(elements.notice, notice !== "");
   show(elements.blocked, state.blocked && state.signaling === "lost");
   elements.microphone.setAttribute("aria-checked", String(state.microphone));
   drawSettings(elements, state);
@@ -208,6 +226,12 @@ function drawSettings(elements, state) {
     `${choice.width}×${choice.height}`,
   );
   choose(elements.frameRate, String(choice.frameRate), `${choice.frameRate} fps`);
+  for (const input of elements.priorities.querySelectorAll("input")) {
+    input.checked = input.value === state.priority;
+  }
+  show(elements.codecField, state.codecs.length > 0);
+  state.codecs.forEach((codec) => choose(elements.codec, codec, CODECS[codec]));
+  elements.codec.value = state.codec;
 }
 
 /**

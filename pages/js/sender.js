@@ -2,7 +2,7 @@
  * The sender page's entry: puts the session and the view together, and hands on what the browser tells.
  */
 
-import { CheckDialog } from "./check-dialog.js";
+import { codecChoices } from "./codecs.js";
 import { cameraPermission } from "./media.js";
 import { readPresets } from "./presets.js";
 import { readFragment } from "./protocol.js";
@@ -15,7 +15,9 @@ import { View } from "./view.js";
 
 const presets = readPresets();
 const elements = senderElements(presets);
-const view = new View(initial(presets), (state) => render(elements, state, sender.track));
+/** @type {Promise<import("./check-dialog.js").CheckDialog> | null} */
+let check = null;
+const view = new View(initial(presets), (state) => render(elements, state, sender.track, presets));
 const sender = new Sender({
   link: readFragment(location.hash),
   relayOnly: new URLSearchParams(location.search).get("relay") === "1",
@@ -24,7 +26,7 @@ const sender = new Sender({
 });
 
 listen(elements, {
-  start: () => sender.start(),
+  start: () => start(),
   stop: () => sender.stop(),
   flip: () => sender.flip(),
   retry: () => retry(),
@@ -33,11 +35,12 @@ listen(elements, {
   preset: (name) => sender.selectPreset(name),
   resolution: (size) => sender.selectCustom(size),
   frameRate: (frameRate) => sender.selectCustom({ frameRate }),
+  priority: (priority) => sender.setPriority(priority),
+  codec: (codec) => sender.setCodec(codec),
 });
-new CheckDialog("sender page", () => ({
-  signaling: sender.signaling,
-  camera: { open: view.state.camera, error: view.state.error },
-}));
+for (const opener of document.querySelectorAll(".check-open")) {
+  opener.addEventListener("click", openCheck);
+}
 document.addEventListener("visibilitychange", () => sender.setHidden(document.hidden));
 window.addEventListener("online", () => sender.reconnect());
 // A new link in the same tab differs in the fragment only, which loads nothing by itself.
@@ -56,8 +59,14 @@ async function begin() {
   }
   sender.connect();
   if ((await cameraPermission()) === "granted" && view.state.phase === "idle") {
-    await sender.start();
+    await start();
   }
+}
+
+/** Once the camera is open nothing waits for the check: it is fetched now, for when the server is away. */
+async function start() {
+  await sender.start();
+  await prepareCheck();
 }
 
 function retry() {
@@ -67,6 +76,34 @@ function retry() {
   } else {
     sender.start();
   }
+}
+
+async function prepareCheck() {
+  try {
+    check ??= loadCheck();
+    return await check;
+  } catch (error) {
+    console.warn("Connection check:", error);
+    check = null;
+    return null;
+  }
+}
+
+async function openCheck() {
+  const dialog = await prepareCheck();
+  if (dialog) {
+    dialog.open();
+  } else {
+    view.set({ notice: "The connection check could not be loaded: the server does not answer." });
+  }
+}
+
+async function loadCheck() {
+  const { CheckDialog } = await import("./check-dialog.js");
+  return new CheckDialog("sender page", () => ({
+    signaling: sender.signaling,
+    camera: { open: view.state.camera, error: view.state.error },
+  }));
 }
 
 /**
@@ -90,6 +127,10 @@ function initial(known) {
     choice: { facing: "environment", width, height, frameRate, preset: known.default },
     actual: null,
     microphone: false,
+    priority: "smooth",
+    codec: "auto",
+    codecs: codecChoices(),
+    step: 0,
     notice: "",
   };
 }

@@ -26,7 +26,7 @@
 
 /** @typedef {"resolution" | "framerate" | "bitrate" | "loss" | "latency" | "jitter" | "codec" | "path" | "dropped"} FigureName */
 
-const DASH = "–";
+export const DASH = "–";
 
 /**
  * Compute the figures of the video that arrives.
@@ -77,7 +77,7 @@ export function formatFigures(figures) {
 }
 
 /** @param {Report} report @returns {Stat[]} */
-function all(report) {
+export function all(report) {
   /** @type {Stat[]} */
   const stats = [];
   report.forEach((/** @type {Stat} */ stat) => stats.push(stat));
@@ -85,17 +85,17 @@ function all(report) {
 }
 
 /** @param {Report} report @param {unknown} id @returns {Stat | undefined} */
-function lookUp(report, id) {
+export function lookUp(report, id) {
   return typeof id === "string" ? report.get(id) : undefined;
 }
 
 /** @param {unknown} value @returns {number | null} */
-function number(value) {
+export function number(value) {
   return typeof value === "number" && Number.isFinite(value) ? value : null;
 }
 
 /** @param {unknown} value @returns {number | null} */
-function positive(value) {
+export function positive(value) {
   const read = number(value);
   return read !== null && read > 0 ? read : null;
 }
@@ -107,7 +107,7 @@ function positive(value) {
  * @param {Stat[]} stats
  * @returns {Stat | undefined}
  */
-function inboundVideo(stats) {
+export function inboundVideo(stats) {
   // Older Safari and Firefox say mediaType where the specification now says kind.
   return stats
     .filter((stat) => stat.type === "inbound-rtp" && (stat.kind ?? stat.mediaType) === "video")
@@ -128,7 +128,7 @@ function inboundVideo(stats) {
  * @param {Stat | undefined} video
  * @returns {Stat | undefined}
  */
-function selectedPair(report, stats, video) {
+export function selectedPair(report, stats, video) {
   const transport =
     lookUp(report, video?.transportId) ?? stats.find((stat) => stat.type === "transport");
   const named = lookUp(report, transport?.selectedCandidatePairId);
@@ -141,7 +141,7 @@ function selectedPair(report, stats, video) {
 }
 
 /** @param {Stat | undefined} now @param {Stat | undefined} before @param {string} name */
-function difference(now, before, name) {
+export function difference(now, before, name) {
   const [a, b] = [number(before?.[name]), number(now?.[name])];
   return a === null || b === null ? null : b - a;
 }
@@ -229,12 +229,12 @@ function path(report, pair) {
 }
 
 /** @param {number | null} seconds */
-function milliseconds(seconds) {
+export function milliseconds(seconds) {
   return seconds === null ? null : seconds * 1000;
 }
 
 /** @param {number | null} value @param {(value: number) => string} write */
-function unit(value, write) {
+export function unit(value, write) {
   return value === null ? DASH : write(value);
 }
 
@@ -244,7 +244,7 @@ function bitrateText(bits) {
 }
 
 /** @param {number} value ms */
-function millisecondsText(value) {
+export function millisecondsText(value) {
   if (value < 1) return "< 1 ms";
   return `${Math.round(value)} ms`;
 }

@@ -105,6 +105,174 @@ async def test_a_figure_that_the_browser_lacks_is_a_dash(module: Module) -> None
     assert len(figures) == 9
 
 
+DETAILS = """m.formatDetails(m.readDetails(
+    new Map(Object.entries(a[0])), a[1] && new Map(Object.entries(a[1])), a[2]
+))"""
+
+
+async def test_the_details_are_those_of_the_last_seconds(module: Module) -> None:
+    """Times are means between two reports; the sender's own words stand beside them."""
+    report = changed(
+        "v",
+        freezeCount=2,
+        totalFreezesDuration=1.25,
+        totalDecodeTime=1.1,
+        jitterBufferDelay=3.0,
+        jitterBufferEmittedCount=60,
+        nackCount=4,
+        pliCount=1,
+    )
+    before = {
+        "v": {
+            **report["v"],
+            "framesDecoded": 40,
+            "totalDecodeTime": 1.0,
+            "jitterBufferDelay": 2.0,
+            "jitterBufferEmittedCount": 40,
+        }
+    }
+    told = {
+        "limitation": "cpu",
+        "encodeTime": 12.4,
+        "candidate": "srflx",
+        "protocol": "udp",
+    }
+    assert await module.call("stats-details", DETAILS, report, before, told) == {
+        "freezes": "2, 1.3 s",
+        "decode": "5.0 ms",
+        "buffer": "50 ms",
+        "repeats": "4 / 1",
+        "limitation": "processor",
+        "encode": "12 ms",
+        "local": "host, UDP",
+        "remote": "srflx, UDP",
+    }
+
+
+async def test_a_detail_that_nobody_gives_is_a_dash(module: Module) -> None:
+    """Neither the browser nor the sender says anything: all dashes."""
+    details = await module.call("stats-details", DETAILS, {}, None, None)
+    assert set(details.values()) == {"–"}
+    assert len(details) == 8
+
+
+async def test_the_clock_is_that_of_the_fastest_round_trip(module: Module) -> None:
+    """Whatever the network adds, the true offset is within the error of the estimate."""
+    # A clock 500 ms ahead; each sample: sent at, way there, time to answer, way back.
+    ways = [(0, 40, 1, 5), (100, 3, 0, 4), (200, 10, 2, 90)]
+    found = await module.call(
+        "latency",
+        """(() => {
+            const clock = new m.RemoteClock();
+            for (const [at, there, answer, back] of a[0]) {
+                const received = at + there + 500;
+                clock.add(m.clockSample(
+                    at, received, received + answer, at + there + answer + back));
+            }
+            return [clock.align(300), clock.align(100_300)];
+        })()""",
+        ways,
+    )
+    now, later = found
+    assert abs(now["offset"] - 500) <= now["error"]
+    assert 3.5 <= now["error"] < 3.6
+    # Quartz drifts: what was measured long ago is worth less.
+    assert 13 < later["error"] < 14
+
+
+MATCH = """m.matchCaptures(a[0], a[1], a[2])"""
+
+
+def frames_of(captures: list[float], way: float, start: float) -> list[dict[str, float]]:
+    """What a receiver sees of frames captured then: RTP times that begin anywhere."""
+    return [{"rtp": at - start, "received": at + way} for at in captures]
+
+
+async def test_frames_are_found_among_the_capture_times(module: Module) -> None:
+    """Uneven steps between frames tell which is which, also where frames were left out."""
+    steps = [33, 34, 33, 50, 17, 33, 66, 34, 33, 33, 40, 27, 33, 33, 67, 33, 50, 16, 33, 34]
+    captures = [1000.0 + sum(steps[:count]) for count in range(len(steps))]
+    kept = [at for place, at in enumerate(captures) if place % 4]
+    fit = await module.call("latency", MATCH, frames_of(kept, 80, 777), captures, 0)
+    assert abs(fit["shift"] - 777) < 1
+    assert fit["doubt"] < 3
+
+
+async def test_even_steps_leave_a_doubt_of_one_frame(module: Module) -> None:
+    """A perfectly even camera: the shortest way that the network allows, and a wider error."""
+    captures = [1000.0 + 40 * count for count in range(60)]
+    fit = await module.call("latency", MATCH, frames_of(captures, 30, 777), captures, 5)
+    assert abs(fit["shift"] - 777) < 1
+    assert fit["doubt"] == 40
+
+
+async def test_frames_of_another_camera_do_not_fit(module: Module) -> None:
+    """Capture times that are not of these frames give no latency at all."""
+    captures = [1000.0 + 100 * count for count in range(30)]
+    other = [1000.0 + 83 * count + count * count % 37 for count in range(30)]
+    assert await module.call("latency", MATCH, frames_of(other, 30, 777), captures, 0) is None
+
+
+async def test_rtp_times_go_on_past_their_end(module: Module) -> None:
+    """After the greatest timestamp comes zero, and frames may come out of order."""
+    times = await module.call(
+        "latency",
+        "(() => { const t = new m.RtpTime(); return a[0].map((at) => t.of(at)); })()",
+        [2**32 - 90, 0, 90, 45],
+    )
+    assert times == [0, 1, 2, 1.5]
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", "5", '{"type": "clock"}', '{"type": "x"}'])
+async def test_what_is_no_message_is_passed_over(module: Module, text: str) -> None:
+    """Of the data channel too, only what is understood is taken."""
+    assert await module.call("latency", "m.readMessage(a[0])", text) is None
+
+
+async def test_a_report_is_bounded(module: Module) -> None:
+    """Whatever a peer reports: so many numbers, so many letters, no other kinds."""
+    report = await module.call(
+        "latency",
+        "m.readMessage(JSON.stringify(a[0]))",
+        {
+            "type": "report",
+            "captures": ["x", *range(5000, 0, -1)],
+            "limitation": "y" * 500,
+            "encodeTime": "fast",
+        },
+    )
+    assert report["captures"] == list(range(1, 91))
+    assert len(report["limitation"]) == 32
+    assert report["encodeTime"] is None
+
+
+async def test_the_history_keeps_two_minutes(module: Module) -> None:
+    """The oldest goes when the 121st comes."""
+    values = await module.call(
+        "history",
+        """(() => {
+            const h = new m.History();
+            for (let n = 0; n < 200; n++) h.add({ n });
+            return h.values("n");
+        })()""",
+    )
+    assert values == list(range(80, 200))
+
+
+async def test_csv_is_as_a_spreadsheet_reads_it(module: Module) -> None:
+    """Nothing is an empty cell; quotes are doubled; a text is never a formula."""
+    rows = [{"a": 1, "b": None}, {"a": 2.5, "b": 'x,"y"', "c": "=1+1"}]
+    text = await module.call("history", "m.toCsv(a[0])", rows)
+    assert text == 'a,b,c\r\n1,,\r\n2.5,"x,""y""",\'=1+1\r\n'
+
+
+async def test_a_line_has_gaps_where_values_lack(module: Module) -> None:
+    """The newest value stands at the right, the greatest at the top, what lacks is left out."""
+    drawn = await module.call("sparkline", "m.lines(a[0], a[1])", [0, 10, None, 5, 5], 10)
+    assert drawn == ["5,18.50 6,1.50", "8,10.00 9,10.00"]
+    assert await module.call("sparkline", "m.lines(a[0], a[1])", [], 10) == []
+
+
 async def test_without_an_earlier_report_there_is_no_rate(module: Module) -> None:
     """Bitrate and loss need two reports."""
     figures = await module.call("stats", READ, REPORT, None)

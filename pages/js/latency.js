@@ -1,0 +1,238 @@
+/**
+ * The arithmetic of a frame's way from the camera to the screen: two clocks aligned by four timestamps (as RFC 5905, 8,
+ * does), and frames put beside the capture times that the sender tells. Also reads what the pages say to each other
+ * about it. Pure: no page, no clock, no connection; imports nothing. All times are in milliseconds.
+ */
+
+/** How many capture times a report carries at most: three seconds of 30 frames. */
+export const MAX_CAPTURES = 90;
+
+/** Two quartz clocks part by at most about 100 millionths, those of phones in the cold included. */
+const DRIFT = 1e-4;
+/** Clock samples kept: two minutes of them. */
+const MAX_SAMPLES = 120;
+/** What rounding to whole milliseconds, at both ends, may add to the error. */
+const ROUNDING = 1;
+/** A frame is one of the sender's where their times differ by no more: RTP times of frames are whole milliseconds. */
+const TOLERANCE = 2.5;
+/** Frames that must have a capture time of their own, of those that the sender told about. */
+const LEAST_SHARE = 0.6;
+/** Fewer frames than this are no series to compare. */
+const LEAST_FRAMES = 8;
+/** No frame is on its way for longer than this. */
+const LONGEST_WAY = 5_000;
+/** The clock of video in RTP, ticks in a millisecond (RFC 3551, 5). */
+const TICKS = 90;
+const MAX_TEXT = 32;
+
+/** @typedef {{ offset: number, roundTrip: number, at: number }} ClockSample `offset`: remote minus local clock */
+/** @typedef {{ offset: number, error: number }} Aligned */
+/** @typedef {"browser" | "reports"} Source who knew when a frame was captured */
+/** @typedef {{ value: number, error: number | null, source: Source }} Latency */
+/** @typedef {{ rtp: number, received: number }} ReceivedFrame `rtp`: its timestamp in ms, unwrapped */
+
+/**
+ * @typedef {object} SenderReport
+ * @property {"report"} type
+ * @property {number[]} captures when frames were captured, on the sender's clock
+ * @property {string | null} limitation why it sends less than asked for: "none", "cpu", "bandwidth" or "other"
+ * @property {string | null} encoder
+ * @property {number | null} encodeTime of a frame
+ * @property {string | null} candidate type of the address that the sender uses
+ * @property {string | null} protocol
+ */
+
+/** @typedef {{ type: "clock", sent: number, received: number | null, answered: number | null }} ClockMessage */
+
+/**
+ * Read a message of the data channel.
+ * @param {string} text
+ * @returns {ClockMessage | SenderReport | null} null for anything else
+ */
+export function readMessage(text) {
+  const raw = parse(text);
+  if (raw?.type === "clock" && typeof raw.sent === "number") {
+    const { sent } = raw;
+    return { type: "clock", sent, received: finite(raw.received), answered: finite(raw.answered) };
+  }
+  if (raw?.type !== "report") {
+    return null;
+  }
+  const captures = Array.isArray(raw.captures) ? raw.captures : [];
+  return {
+    type: "report",
+    captures: captures
+      .slice(-MAX_CAPTURES)
+      .filter(Number.isFinite)
+      .sort((a, b) => a - b),
+    limitation: word(raw.limitation),
+    encoder: word(raw.encoder),
+    encodeTime: finite(raw.encodeTime),
+    candidate: word(raw.candidate),
+    protocol: word(raw.protocol),
+  };
+}
+
+/**
+ * @param {number} sent on the local clock
+ * @param {number} received on the remote clock
+ * @param {number} answered on the remote clock
+ * @param {number} arrived on the local clock
+ * @returns {ClockSample}
+ */
+export function clockSample(sent, received, answered, arrived) {
+  return {
+    offset: (received - sent + answered - arrived) / 2,
+    roundTrip: Math.max(0, arrived - sent - (answered - received)),
+    at: arrived,
+  };
+}
+
+/** The offset of a remote clock, from the sample that the network delayed least. */
+export class RemoteClock {
+  /** @type {ClockSample[]} */
+  #samples = [];
+
+  get samples() {
+    return this.#samples.length;
+  }
+
+  /** @param {ClockSample} sample */
+  add(sample) {
+    this.#samples.push(sample);
+    this.#samples.splice(0, this.#samples.length - MAX_SAMPLES);
+  }
+
+  /**
+   * @param {number} now on the local clock
+   * @returns {Aligned | null} the true offset is within `error` of `offset`
+   */
+  align(now) {
+    // The way there may have taken all of the round trip, or none of it; and since then the clocks went on.
+    const bounds = this.#samples.map(({ offset, roundTrip, at }) => ({
+      offset,
+      error: roundTrip / 2 + Math.max(0, now - at) * DRIFT,
+    }));
+    return bounds.reduce(
+      (/** @type {Aligned | null} */ best, next) =>
+        best === null || next.error < best.error ? next : best,
+      null,
+    );
+  }
+}
+
+/** Makes times of RTP timestamps, which begin anew every 13 hours, and at any value. */
+export class RtpTime {
+  /** @type {number | null} */
+  #last = null;
+  #ticks = 0;
+
+  /** @param {number} timestamp @returns {number} ms since the first */
+  of(timestamp) {
+    if (this.#last !== null) {
+      this.#ticks += (timestamp - this.#last) | 0;
+    }
+    this.#last = timestamp;
+    return this.#ticks / TICKS;
+  }
+}
+
+/**
+ * Find by which shift the RTP times of frames become the times of their capture: the one with which the uneven steps
+ * between frames are those between the captures. Where the steps are even several do; then it is the latest that
+ * leaves the network the time it takes, and the doubt is one step.
+ *
+ * @param {ReceivedFrame[]} frames on the local clock
+ * @param {number[]} captures on the local clock, sorted
+ * @param {number} shortest the least time that a frame is on its way
+ * @returns {{ shift: number, doubt: number } | null} null where they do not fit
+ */
+export function matchCaptures(frames, captures, shortest) {
+  if (frames.length < LEAST_FRAMES || captures.length < LEAST_FRAMES) {
+    return null;
+  }
+  const middle = frames.length >> 1;
+  const anchors = [frames[middle - 2], frames[middle], frames[middle + 2]];
+  const fits = anchors
+    .flatMap((anchor) => captures.map((capture) => capture - anchor.rtp))
+    .filter((shift) => isPossible(frames, shift, shortest))
+    .map((shift) => ({ shift, share: share(frames, captures, shift) }));
+  const best = Math.max(...fits.map((fit) => fit.share));
+  if (!(best >= LEAST_SHARE)) {
+    return null;
+  }
+  const good = fits.filter((fit) => fit.share > best - 0.15).map((fit) => fit.shift);
+  const latest = Math.max(...good);
+  const step = median(captures.slice(1).map((capture, index) => capture - captures[index])) ?? 0;
+  const near = good.filter((shift) => latest - shift <= TOLERANCE);
+  return { shift: median(near) ?? latest, doubt: near.length < good.length ? step : TOLERANCE / 2 };
+}
+
+/**
+ * The latency of frames as a person reads it.
+ * @param {number[]} delays from capture to display, of the frames of the last second
+ * @param {number | null} error of the clocks
+ * @param {Source} source
+ * @returns {Latency | null}
+ */
+export function latencyOf(delays, error, source) {
+  const value = median(delays.filter((delay) => delay > -LONGEST_WAY && delay < LONGEST_WAY));
+  return value === null ? null : { value, error: error === null ? null : error + ROUNDING, source };
+}
+
+/** @param {number[]} values @returns {number | null} */
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted.length === 0 ? null : sorted[sorted.length >> 1];
+}
+
+/** @param {ReceivedFrame[]} frames @param {number} shift @param {number} shortest */
+function isPossible(frames, shift, shortest) {
+  const ways = frames.map((frame) => frame.received - frame.rtp - shift);
+  return Math.min(...ways) >= shortest && Math.min(...ways) < LONGEST_WAY;
+}
+
+/**
+ * The share of the frames with a capture time of their own, of those in the time that the captures tell about.
+ * @param {ReceivedFrame[]} frames
+ * @param {number[]} captures
+ * @param {number} shift
+ */
+function share(frames, captures, shift) {
+  const first = captures[0] - TOLERANCE;
+  const last = captures[captures.length - 1] + TOLERANCE;
+  const times = frames.map(({ rtp }) => rtp + shift).filter((at) => at >= first && at <= last);
+  const found = times.filter((at) => distance(captures, at) <= TOLERANCE);
+  return times.length < LEAST_FRAMES ? 0 : found.length / times.length;
+}
+
+/** @param {number[]} sorted @param {number} value */
+function distance(sorted, value) {
+  let [low, high] = [0, sorted.length - 1];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    [low, high] = sorted[middle] <= value ? [middle, high] : [low, middle];
+  }
+  return Math.min(Math.abs(sorted[low] - value), Math.abs(sorted[high] - value));
+}
+
+/** @param {string} text @returns {Record<string, any> | null} */
+function parse(text) {
+  try {
+    const value = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value : null;
+  } catch {
+    // Whatever it was, it was not said by one of these pages.
+    return null;
+  }
+}
+
+/** @param {unknown} value @returns {number | null} */
+function finite(value) {
+  return typeof value === "number" && Number.isFinite(value) ? value : null;
+}
+
+/** @param {unknown} value @returns {string | null} */
+function word(value) {
+  return typeof value === "string" && value !== "" ? value.slice(0, MAX_TEXT) : null;
+}

@@ -1,0 +1,381 @@
+"""The picture: its first frame, its codec, what is kept, and what a busy phone does."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+
+from signaling.server import SignalingServer
+from tests.browser.pages import Pages, figure, phase, picture_moves
+from tests.browser.test_controls import open_settings
+from tests.browser.test_modules import Module
+
+ANDROID = (
+    "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko)"
+    " Chrome/130.0.0.0 Mobile Safari/537.36"
+)
+
+# Before the page's own scripts: keeps what the encoder is told, and what is sent to the server.
+LISTEN = """
+    window.applied = [];
+    window.sent = [];
+    const setParameters = RTCRtpSender.prototype.setParameters;
+    RTCRtpSender.prototype.setParameters = function (parameters) {
+        window.applied.push({
+            ...parameters.encodings[0],
+            preference: parameters.degradationPreference,
+            hint: this.track?.contentHint,
+        });
+        return setParameters.call(this, parameters);
+    };
+    const send = WebSocket.prototype.send;
+    WebSocket.prototype.send = function (text) {
+        window.sent.push(JSON.parse(text));
+        return send.call(this, text);
+    };
+"""
+
+# Before the page's own scripts: keeps the size of the first frame that is painted.
+FIRST_FRAME = """
+    const srcObject = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "srcObject");
+    Object.defineProperty(HTMLMediaElement.prototype, "srcObject", {
+        ...srcObject,
+        set(stream) {
+            srcObject.set.call(this, stream);
+            this.requestVideoFrameCallback?.((now, frame) => {
+                window.firstFrame ??= `${frame.width}x${frame.height}`;
+            });
+        },
+    });
+"""
+
+
+@pytest_asyncio.fixture
+async def module(server: SignalingServer, pages: Pages) -> AsyncIterator[Module]:
+    """The modules, in a page of the server."""
+    yield Module(await pages.receiver(server))
+
+
+async def listening(server: SignalingServer, pages: Pages, **options: Any) -> tuple[Page, Page]:
+    """Both pages with the picture there; the sender keeps what it applies and sends."""
+    receiver = await pages.receiver(server)
+    sender = await pages.sender(server, script=LISTEN, **options)
+    await phase(receiver, "live")
+    await phase(sender, "live")
+    await picture_moves(receiver)
+    return sender, receiver
+
+
+async def wait_for_applied(sender: Page, condition: str) -> None:
+    """Wait until the last parameters applied to the encoder (`p`) fulfil a condition."""
+    await sender.wait_for_function(
+        f"() => {{ const p = window.applied.at(-1); return p && ({condition}); }}"
+    )
+
+
+async def wait_for_sent(sender: Page, condition: str) -> None:
+    """Wait until the last `state` message sent (`s`) fulfils a condition."""
+    await sender.wait_for_function(
+        "() => { const s = window.sent.findLast((m) => m.type === 'state')?.state;"
+        f" return s && ({condition}); }}"
+    )
+
+
+async def control(receiver: Page, settings: dict[str, Any]) -> None:
+    """Send a `control` message as the receiver page does; the page was opened with `CONTROL`."""
+    await receiver.evaluate("(s) => window.control(s)", settings)
+
+
+# Before the page's own scripts: `control` sends over the page's own socket.
+CONTROL = """
+    const send = WebSocket.prototype.send;
+    WebSocket.prototype.send = function (text) {
+        window.control = (settings) =>
+            send.call(this, JSON.stringify({ type: "control", settings }));
+        return send.call(this, text);
+    };
+"""
+
+
+async def test_the_first_frame_has_the_resolution_that_was_chosen(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """The first frame that the receiver paints is 1280x720, not a smaller one that grows."""
+    receiver = await pages.receiver(server, script=FIRST_FRAME)
+    await pages.sender(server)
+    await receiver.wait_for_function("() => window.firstFrame")
+    assert await receiver.evaluate("window.firstFrame") == "1280x720"
+
+
+async def test_the_resolution_is_kept_until_the_bandwidth_is_known(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """Every setParameters keeps the resolution at first; later what was chosen is kept."""
+    sender, _receiver = await listening(server, pages)
+    await wait_for_applied(sender, "p.preference === 'maintain-framerate'")
+    preferences = await sender.evaluate("window.applied.map((p) => p.preference)")
+    assert preferences[0] == "maintain-resolution"
+    assert preferences == sorted(preferences, reverse=True)
+
+
+async def test_sharp_or_smooth_is_what_the_encoder_is_told(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """Smooth keeps the frame rate and hints at motion, sharp the resolution and detail."""
+    sender, _receiver = await listening(server, pages)
+    await wait_for_applied(sender, "p.preference === 'maintain-framerate' && p.hint === 'motion'")
+    await wait_for_sent(sender, "s.priority === 'smooth'")
+    await open_settings(sender)
+    await expect(sender.locator("#priority-smooth")).to_be_checked()
+    await sender.locator("label:has(#priority-sharp)").click()
+    await wait_for_applied(sender, "p.preference === 'maintain-resolution' && p.hint === 'detail'")
+    await wait_for_sent(sender, "s.priority === 'sharp'")
+
+
+async def test_the_laptop_asks_for_sharp_and_for_a_codec(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """`control` with `priority` and `codec` works as the same choices on the phone do."""
+    receiver = await pages.receiver(server, script=CONTROL)
+    sender = await pages.sender(server, script=LISTEN)
+    await phase(receiver, "live")
+    await phase(sender, "live")
+    await control(receiver, {"priority": "sharp", "codec": "vp9"})
+    await wait_for_sent(sender, "s.priority === 'sharp' && s.codec === 'vp9'")
+    await figure(receiver, "codec", "^VP9")
+    await control(receiver, {"priority": "wide", "codec": "mpeg2"})
+    await control(receiver, {"preset": "low"})
+    await wait_for_sent(sender, "s.preset === 'low'")
+    await wait_for_sent(sender, "s.priority === 'sharp' && s.codec === 'vp9'")
+
+
+async def test_another_codec_comes_without_the_picture_stopping(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """The receiver's figure names each codec chosen; the same connection goes on."""
+    sender, receiver = await listening(server, pages)
+    await figure(receiver, "codec", "^VP8")
+    await receiver.evaluate(
+        """() => {
+            const video = document.querySelector("video");
+            let last = performance.now();
+            window.gap = 0;
+            const seen = (now) => {
+                window.gap = Math.max(window.gap, now - last);
+                last = now;
+                video.requestVideoFrameCallback(seen);
+            };
+            video.requestVideoFrameCallback(seen);
+        }"""
+    )
+    await open_settings(sender)
+    for value, name in (("h264", "H264"), ("vp9", "VP9"), ("auto", "VP8")):
+        await sender.locator("#codec").select_option(value)
+        await figure(receiver, "codec", f"^{name}")
+        await picture_moves(receiver)
+    # One that began anew would have shown another video element's stream, after a second or more.
+    assert await receiver.evaluate("window.gap") < 2000
+    sessions = await sender.evaluate(
+        "window.sent.filter((m) => m.type === 'offer').map((m) => /^o=\\S+ (\\S+)/m.exec(m.sdp)[1])"
+    )
+    assert len(sessions) == 4
+    assert len(set(sessions)) == 1
+
+
+OFFERED = """window.sent.filter((m) => m.type === "offer").map((m) => {
+    const section = m.sdp.split(/^(?=m=)/m).find((s) => s.startsWith("m=video"));
+    const names = new Map(
+        [...section.matchAll(/^a=rtpmap:(\\d+) ([^\\/]+)/gm)].map(([, type, name]) => [type, name]),
+    );
+    return section.split("\\r\\n")[0].split(" ").slice(3).map((type) => names.get(type));
+})"""
+
+
+async def test_vp8_is_always_offered(server: SignalingServer, pages: Pages) -> None:
+    """Whichever codec is preferred comes first, and VP8 is in every offer."""
+    sender, _receiver = await listening(server, pages)
+    choices = await sender.locator("#codec option").evaluate_all("(all) => all.map((o) => o.value)")
+    assert choices[0] == "auto"
+    assert "vp8" in choices
+    await open_settings(sender)
+    for number, choice in enumerate(choices[1:], 2):
+        await sender.locator("#codec").select_option(choice)
+        await sender.wait_for_function(
+            "(n) => window.sent.filter((m) => m.type === 'offer').length === n",
+            arg=number,
+        )
+        offered = (await sender.evaluate(OFFERED))[-1]
+        assert offered[0].lower() == choice
+        assert "VP8" in offered
+
+
+async def test_phones_prefer_what_they_encode_in_hardware(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """With a phone's browser "automatic" offers H.264 first, and VP8 behind it."""
+    sender, receiver = await listening(server, pages, user_agent=ANDROID)
+    offered = (await sender.evaluate(OFFERED))[0]
+    assert offered[0] == "H264"
+    assert "VP8" in offered
+    await figure(receiver, "codec", "^H264")
+
+
+# Before the page's own scripts: the encoder says what the test wants it to say.
+BUSY = """
+    window.reason = "cpu";
+    const getStats = RTCRtpSender.prototype.getStats;
+    RTCRtpSender.prototype.getStats = async function () {
+        const report = new Map(await getStats.call(this));
+        for (const [id, entry] of report) {
+            if (entry.type === "outbound-rtp") {
+                report.set(id, { ...entry, qualityLimitationReason: window.reason });
+            }
+        }
+        return report;
+    };
+"""
+
+
+async def test_a_busy_phone_sends_less_and_says_so(server: SignalingServer, pages: Pages) -> None:
+    """Ten seconds at the processor's limit: one notch less, a notice, the choice as it was."""
+    receiver = await pages.receiver(server)
+    sender = await pages.sender(server, script=LISTEN + BUSY)
+    await phase(receiver, "live")
+    await wait_for_applied(sender, "p.scaleResolutionDownBy === 1.5 && p.maxFramerate === 30")
+    await expect(sender.locator("#notice")).to_contain_text("853×480")
+    await wait_for_sent(sender, "s.notice.includes('853×480') && s.preset === 'high'")
+    await receiver.wait_for_function("document.querySelector('video').videoHeight === 480")
+    await open_settings(sender)
+    await expect(sender.locator("#preset-high")).to_be_checked()
+    # Whoever chooses another one gets what they chose.
+    await sender.evaluate("window.reason = 'none'")
+    await sender.locator("label:has(#preset-medium)").click()
+    await wait_for_applied(sender, "p.maxBitrate === 1000000 && p.scaleResolutionDownBy < 1.5")
+    await expect(sender.locator("#notice")).to_be_hidden()
+    await wait_for_sent(sender, "s.notice === '' && s.preset === 'medium'")
+
+
+ADAPT = """(() => {
+    const adaptation = new m.Adaptation();
+    return a[0].map(([reason, seconds]) => {
+        for (let left = seconds; left > 0; left -= 2) {
+            adaptation.add(reason, (window.now = (window.now ?? 0) + 2000));
+        }
+        return adaptation.step;
+    });
+})()"""
+
+
+@pytest.mark.parametrize(
+    ("samples", "steps"),
+    [
+        # Ten seconds are long, less is not; one sample of another reason begins the count anew.
+        ([("cpu", 10), ("cpu", 2)], [0, 1]),
+        ([("cpu", 10), ("none", 2), ("cpu", 10)], [0, 0, 0]),
+        # Never below the last step.
+        ([("cpu", 100)], [3]),
+        # Bandwidth is the browser's job, and no sign of room.
+        ([("bandwidth", 60)], [0]),
+        ([("cpu", 12), ("bandwidth", 600)], [1, 1]),
+        # Up again when nothing limits, one step at a time.
+        ([("cpu", 22), ("none", 30), ("none", 2), ("none", 30)], [2, 2, 1, 0]),
+    ],
+)
+async def test_steps_follow_what_limits_for_long(
+    module: Module, samples: list[tuple[str, int]], steps: list[int]
+) -> None:
+    """One step down after ten seconds of "cpu", one up after thirty of "none"."""
+    assert await module.call("sender-adaptation", ADAPT, samples) == steps
+
+
+async def test_a_step_up_that_fails_is_tried_again_later_each_time(module: Module) -> None:
+    """The wait for the next step up is twice as long after each that failed: no swinging."""
+    waits = await module.call(
+        "sender-adaptation",
+        """(() => {
+            const adaptation = new m.Adaptation();
+            let now = 0;
+            const until = (reason, step) => {
+                const start = now;
+                while (adaptation.step !== step) {
+                    adaptation.add(reason, (now += 2000));
+                }
+                return (now - start) / 1000;
+            };
+            return [1, 2, 3, 4, 5, 6, 7].map(() => (until("cpu", 1), until("none", 0)));
+        })()""",
+    )
+    assert waits == [32, 62, 122, 242, 482, 482, 482]
+
+
+async def test_samples_far_apart_are_not_one_long_time(module: Module) -> None:
+    """A page that slept for a minute was not busy for a minute."""
+    step = await module.call(
+        "sender-adaptation",
+        "(() => { const x = new m.Adaptation(); x.add('cpu', 0); x.add('cpu', 60000);"
+        " return x.step; })()",
+    )
+    assert step == 0
+
+
+@pytest.mark.parametrize(
+    ("priority", "sent"),
+    [
+        ("smooth", [[1, 30], [1.5, 30], [2, 30], [2, 15]]),
+        ("sharp", [[1, 30], [1, 24], [1, 15], [1.5, 15]]),
+    ],
+)
+async def test_what_was_to_be_kept_goes_last(
+    module: Module, priority: str, sent: list[list[float]]
+) -> None:
+    """Sharp gives frames away first, smooth gives pixels away first."""
+    limits = {"maxBitrate": 1_500_000, "maxFramerate": 30, "priority": priority}
+    steps = await module.call(
+        "sender-adaptation",
+        "[0, 1, 2, 3].map((step) => m.stepped(a[0], step))"
+        ".map((l) => [l.scaleResolutionDownBy, l.maxFramerate])",
+        limits,
+    )
+    assert steps == sent
+
+
+# Before the page's own scripts: keeps the data channels that the page makes.
+CHANNELS = """
+    window.channels = [];
+    const create = RTCPeerConnection.prototype.createDataChannel;
+    RTCPeerConnection.prototype.createDataChannel = function (...options) {
+        const channel = create.apply(this, options);
+        window.channels.push(channel);
+        return channel;
+    };
+"""
+
+
+async def test_a_data_channel_opens_between_the_pages(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """Text that one page sends comes out at the other."""
+    receiver = await pages.receiver(server, script=CHANNELS)
+    sender = await pages.sender(server, script=CHANNELS)
+    opened = "() => window.channels.at(-1)?.readyState === 'open'"
+    await sender.wait_for_function(opened)
+    await receiver.wait_for_function(opened)
+    await sender.evaluate(
+        "window.channels.at(-1).addEventListener('message', ({ data }) => (window.heard = data))"
+    )
+    await receiver.evaluate("window.channels.at(-1).send('good evening')")
+    await sender.wait_for_function("() => window.heard === 'good evening'")
+
+
+async def test_the_check_does_not_keep_the_camera_waiting(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """Its modules are requested when the camera is open, not before."""
+    sender = await pages.sender(server, allowed=False)
+    await phase(sender, "idle")
+    loaded = "performance.getEntriesByType('resource').map((r) => r.name)"
+    assert not [name for name in await sender.evaluate(loaded) if "/js/check" in name]
+    await sender.locator("#start").click()
+    await sender.wait_for_function(f"() => {loaded}.some((name) => name.endsWith('/js/check.js'))")
