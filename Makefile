@@ -28,9 +28,10 @@ format: $(VENV)/installed-dev node_modules/installed  ## format Python and JavaS
 	$(BIN)/ruff check --fix .
 	npm run --silent format
 
-bench: $(VENV)/installed-dev  ## measure the relay beside coturn and the pages beside PeerJS
+bench: $(VENV)/installed-dev  ## measure relay, server and pages beside coturn and PeerJS
 	@tests/install-tools chromium:chromium turnserver:coturn npm:npm nft:nftables ip:iproute2
 	$(BIN)/python -m bench.relay
+	$(BIN)/python -m bench.signaling
 	$(BIN)/python -m bench.browser
 
 screenshots: $(VENV)/installed-dev  ## take pictures of the pages in each phase, into screenshots/

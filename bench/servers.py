@@ -57,7 +57,7 @@ class Server:
 def embedded(core: int) -> Iterator[Server]:
     """The relay of this project, alone in a process."""
     command = [sys.executable, "-m", "bench.embedded_server"]
-    with _process(command, core, _ROOT) as process:
+    with pinned(command, core, _ROOT) as process:
         assert process.stdout is not None  # noqa: S101
         ready, _, _ = select.select([process.stdout], [], [], _START_SECONDS)
         line = process.stdout.readline() if ready else b""
@@ -91,7 +91,7 @@ def running_coturn(core: int, directory: Path) -> Iterator[Server]:
     files.turnserver_conf.write_text(text + "relay-threads=1\n")
     secret = files.secret_file.read_text()
     command = ["turnserver", "-c", str(files.turnserver_conf)]
-    with (directory / "log").open("wb") as log, _process(command, core, directory, log) as p:
+    with (directory / "log").open("wb") as log, pinned(command, core, directory, log) as p:
         _answers(p, port)
         one, other = (ephemeral(secret, peer, time.time(), 3600) for peer in PEERS)
         logins = Login(one.username, one.password), Login(other.username, other.password)
@@ -117,9 +117,15 @@ def coturn_version() -> str:
 
 
 @contextmanager
-def _process(
+def pinned(
     command: list[str], core: int, directory: Path, log: IO[bytes] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program on one core, until the end of the block.
+
+    Parameters
+    ----------
+    log: takes what it prints; its standard output is a pipe if left out.
+    """
     # A child inherits the cores of its parent, and so do all threads it will ever start.
     own = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})

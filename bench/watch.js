@@ -14,12 +14,12 @@
 
   window.RTCPeerConnection = class extends RTCPeerConnection {
     constructor(configuration = {}) {
-      const iceServers = (configuration.iceServers ?? [])
-        .map((server) => ({ ...server, urls: [].concat(server.urls) }))
-        .map((server) => ({ ...server, urls: server.urls.filter((url) => fits(url)) }))
-        .filter((server) => server.urls.length > 0);
-      super({ ...configuration, iceServers });
+      super(filtered(configuration));
       bench.connections.push(this);
+    }
+
+    setConfiguration(configuration) {
+      super.setConfiguration(filtered(configuration));
     }
   };
 
@@ -45,6 +45,15 @@
       }
     },
   });
+
+  /** @param {RTCConfiguration} configuration */
+  function filtered(configuration) {
+    const iceServers = (configuration.iceServers ?? [])
+      .map((server) => ({ ...server, urls: [].concat(server.urls) }))
+      .map((server) => ({ ...server, urls: server.urls.filter((url) => fits(url)) }))
+      .filter((server) => server.urls.length > 0);
+    return { ...configuration, iceServers };
+  }
 
   /** @param {string} url */
   function fits(url) {

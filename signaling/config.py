@@ -27,6 +27,9 @@ class Server:
     certificate: str | None = None
     private_key: str | None = None
     public_url: str | None = None
+    hosts: list[str] = field(default_factory=list)
+    trusted_proxies: list[str] = field(default_factory=list)
+    metrics: Literal["loopback", "everyone", "off"] = "loopback"
 
 
 @dataclass(frozen=True)
@@ -40,18 +43,25 @@ class Rooms:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one connection may do. Times in seconds, sizes in bytes."""
+    """What clients may do. Times in seconds, sizes in bytes."""
 
     message_bytes: int = 65536
     sdp_bytes: int = 32768
+    candidate_bytes: int = 4096
+    candidates_per_session: int = 512
     messages_per_second: float = 20
     message_burst: int = 60
     register_seconds: float = 10
+    resume_seconds: float = 45
     ping_seconds: float = 15
     pong_seconds: float = 10
     outbox_messages: int = 256
     outbox_bytes: int = 1048576
     first_byte_seconds: float = 30
+    connections: int = 1000
+    connections_per_address: int = 64
+    connections_per_second: float = 50
+    failed_keys_per_minute: int = 10
 
 
 @dataclass(frozen=True)

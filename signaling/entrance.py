@@ -1,6 +1,6 @@
 """What a connection becomes once its first byte is known: HTTP, HTTPS, or TURN inside TLS.
 
-Owns the step from a socket to a stream that somebody serves.
+Owns the step from a socket to a stream that somebody serves. Imports `streams`.
 """
 
 import asyncio
@@ -10,29 +10,39 @@ import ssl
 from collections.abc import Callable
 
 from tornado.httpserver import HTTPServer
-from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
+from tornado.iostream import IOStream, StreamClosedError
 from tornado.netutil import ssl_wrap_socket
+
+from signaling.streams import OpenStreams, WatchedStream, WatchedTlsStream
 
 log = logging.getLogger(__name__)
 
 TakeStream = Callable[[IOStream, bytes], None]
 """Takes over a stream of which these bytes were read already."""
 
-MAX_BUFFER_BYTES = 1048576
-"""What may wait unread in one connection's buffer."""
-
 _LAST_STUN_BYTE = 0x03  # RFC 7983 7: a STUN message begins with 0 to 3.
 
 
 class PlainEntrance:
-    """Lets an HTTP server speak plain HTTP on connections."""
+    """Lets an HTTP server speak plain HTTP on connections.
 
-    def __init__(self, http: HTTPServer) -> None:
+    Parameters
+    ----------
+    http: speaks HTTP.
+    streams: counts them; what is too much is closed.
+    """
+
+    def __init__(self, http: HTTPServer, streams: OpenStreams) -> None:
         self._http = http
+        self._streams = streams
 
     def accept(self, connection: socket.socket, address: tuple[str, int]) -> None:
         """Take over a connection, of which no byte has been read yet."""
-        stream = IOStream(connection, max_buffer_size=MAX_BUFFER_BYTES)
+        if not self._streams.admit(address[0]):
+            connection.close()
+            return
+        stream = WatchedStream(connection, owner=self._streams)
+        self._streams.watch(stream, address[0])
         self._http.handle_stream(stream, address)
 
 
@@ -43,6 +53,7 @@ class TlsEntrance:
     ----------
     http: speaks HTTP inside TLS.
     context: the certificate; may be replaced at any time, for connections to come.
+    streams: counts them; what is too much is closed. Those of TURN are counted by TURN.
     turn: takes connections that begin with STUN inside TLS (RFC 8656 3.1); None: there is none.
     silence: seconds within which the handshake is done and the first byte has come.
     """
@@ -52,17 +63,22 @@ class TlsEntrance:
         http: HTTPServer,
         context: ssl.SSLContext,
         *,
+        streams: OpenStreams,
         turn: TakeStream | None,
         silence: float,
     ) -> None:
         self.context = context
         self._http = http
+        self._streams = streams
         self._turn = turn
         self._silence = silence
         self._deciding: set[asyncio.Task[None]] = set()
 
     def accept(self, connection: socket.socket, address: tuple[str, int]) -> None:
         """Take over a connection, of which no byte has been read yet."""
+        if not self._streams.admit(address[0]):
+            connection.close()
+            return
         try:
             wrapped = ssl_wrap_socket(
                 connection, self.context, server_side=True, do_handshake_on_connect=False
@@ -71,8 +87,10 @@ class TlsEntrance:
             # The client left between its first byte and now.
             log.debug("a connection ended before its TLS handshake: %s", error)
             connection.close()
+            self._streams.leave(address[0])
             return
-        stream = _PushbackStream(wrapped, max_buffer_size=MAX_BUFFER_BYTES)
+        stream = WatchedTlsStream(wrapped, owner=self._streams)
+        self._streams.watch(stream, address[0])
         if self._turn is None:
             self._http.handle_stream(stream, address)
             return
@@ -86,7 +104,7 @@ class TlsEntrance:
             task.cancel()
 
     async def _decide(
-        self, stream: "_PushbackStream", address: tuple[str, int], turn: TakeStream
+        self, stream: WatchedTlsStream, address: tuple[str, int], turn: TakeStream
     ) -> None:
         try:
             async with asyncio.timeout(self._silence):
@@ -98,6 +116,7 @@ class TlsEntrance:
             raise
         else:
             if first[0] <= _LAST_STUN_BYTE:
+                self._streams.let_go(stream)
                 turn(stream, first)
             else:
                 stream.push_back(first)
@@ -107,12 +126,3 @@ class TlsEntrance:
         self._deciding.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a connection could not be handed on", exc_info=error)
-
-
-class _PushbackStream(SSLIOStream):
-    """A TLS stream whose first byte can be looked at: TLS sockets have no MSG_PEEK."""
-
-    def push_back(self, data: bytes) -> None:
-        """Put bytes back in front of what is unread. Reaches into Tornado; a test notices."""
-        self._read_buffer[:0] = data
-        self._read_buffer_size += len(data)

@@ -1,7 +1,7 @@
 """Where transports meet rooms: text comes in, deliveries go into outboxes.
 
-Every transport (a WebSocket now) connects here and looks the same to `rooms`. Owns the
-connections, their rate limit and their outboxes; maps a `Refusal` to the wire, once.
+Every transport connects here and looks the same to `rooms`. Owns the connections, their rate
+limit and their outboxes, also those of peers that are away; maps a `Refusal` to the wire, once.
 """
 
 import asyncio
@@ -10,18 +10,23 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from signaling import protocol
 from signaling.config import Limits
 from signaling.errors import Code, Refusal
+from signaling.guard import Guard
+from signaling.metrics import Metrics
 from signaling.outbox import Outbox
+from signaling.protocol import Register, Registered
 from signaling.rooms import Counts, Delivery, Rooms
 
 log = logging.getLogger(__name__)
 
 GOING_AWAY = 1001
 POLICY_VIOLATION = 1008
+REPLACED = 4001
+"""The same peer has come back by another connection."""
 
 
 class TokenBucket:
@@ -50,22 +55,37 @@ class TokenBucket:
 
 @dataclass(eq=False, slots=True)
 class Connection:
-    """One client, whatever carries its messages.
+    """One client, whatever carries its messages. Made by `Hub.connect`, held by its transport.
+
+    A transport sends what `outbox.get()` gives, in order, until that is an `Ending`; then it
+    closes the client's end with the code and reason of it. It needs nothing else from here.
 
     Attributes
     ----------
-    id: its peer id.
-    origin: scheme, host and port by which it reached the server.
-    outbox: what its transport has still to send.
-    drop: closes the transport without waiting for the outbox.
+    peer_id: whom its messages are from. The hub changes it when the client resumes as an earlier
+        peer, so a transport that wants it (for a log line) reads it anew each time.
+    origin: scheme, host and port by which the client reached the server.
+    address: the client's IP address, by which it is counted.
+    transport: what carries it, as the metrics name it.
+    outbox: what its transport has still to send. It stays the same for the connection's life.
+    drop: closes the transport at once with a code and a reason, without waiting for the outbox.
+        The hub has forgotten the connection then; a `disconnect` that follows is harmless.
     """
 
-    id: str
+    peer_id: str
     origin: str
+    address: str
+    transport: str
     outbox: Outbox
     drop: Callable[[int, str], None]
     bucket: TokenBucket
-    deadline: asyncio.TimerHandle
+    since: float
+    deadline: asyncio.TimerHandle = field(init=False)
+
+
+def error_text(refusal: Refusal) -> str:
+    """The `error` message that tells a client of a refusal, as it goes over the wire."""
+    return protocol.encode(protocol.Error(refusal.sentence, refusal.code))
 
 
 class Hub:
@@ -75,69 +95,114 @@ class Hub:
     ----------
     rooms: the rooms of this server.
     limits: what one connection may do.
+    guard: counts connections and wrong keys.
+    metrics: counts what happens.
     clock: unix time in seconds.
     """
 
     def __init__(
-        self, rooms: Rooms, limits: Limits, clock: Callable[[], float] = time.time
+        self,
+        rooms: Rooms,
+        limits: Limits,
+        guard: Guard,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._rooms = rooms
         self._limits = limits
+        self._guard = guard
+        self._metrics = metrics
         self._clock = clock
         self._connections: dict[str, Connection] = {}
+        self._away: dict[str, Outbox] = {}
         self._drained: asyncio.Event | None = None
 
-    def connect(self, origin: str, drop: Callable[[int, str], None]) -> Connection:
-        """A client has come; it has `register_seconds` to register."""
-        limits = self._limits
-        peer_id = secrets.token_urlsafe(9)
+    def connect(
+        self, origin: str, address: str, transport: str, drop: Callable[[int, str], None]
+    ) -> Connection:
+        """A client has come; it has `register_seconds` to register.
+
+        Parameters
+        ----------
+        origin: scheme, host and port by which it reached the server.
+        address: its IP address.
+        transport: a short fixed name, such as "websocket".
+        drop: closes the transport; see `Connection`.
+
+        Raises
+        ------
+        Refusal: there are too many connections (too-many-connections). Nothing is held for this
+            client: its transport sends `error_text(refusal)` and closes with POLICY_VIOLATION and
+            the code as the reason, and calls `disconnect` never.
+        """
+        limits, now = self._limits, time.monotonic()
+        try:
+            self._guard.connect(address, now)
+        except Refusal as refusal:
+            self._metrics.refused(refusal.code)
+            raise
+        self._metrics.connected(transport)
         connection = Connection(
-            peer_id,
+            secrets.token_urlsafe(9),
             origin,
-            Outbox(limits.outbox_messages, limits.outbox_bytes),
+            address,
+            transport,
+            self._new_outbox(),
             drop,
-            TokenBucket(limits.messages_per_second, limits.message_burst, time.monotonic()),
-            asyncio.get_running_loop().call_later(limits.register_seconds, self._expire, peer_id),
+            TokenBucket(limits.messages_per_second, limits.message_burst, now),
+            now,
         )
-        self._connections[peer_id] = connection
+        connection.deadline = asyncio.get_running_loop().call_later(
+            limits.register_seconds, self._expire, connection
+        )
+        self._connections[connection.peer_id] = connection
         return connection
 
     def receive(self, connection: Connection, text: str | bytes) -> None:
         """Take one message from a client; whatever is wrong with it is told to that client."""
-        if connection.outbox.ended or connection.id not in self._connections:
+        if connection.outbox.ended or not self._is_current(connection):
             return
         try:
-            if not connection.bucket.take(time.monotonic()):
-                raise Refusal(
-                    Code.TOO_MANY_MESSAGES, "Messages come too fast; this one was dropped."
-                )
-            message = protocol.parse(
-                text, max_message=self._limits.message_bytes, max_sdp=self._limits.sdp_bytes
-            )
-            deliveries = self._rooms.receive(
-                connection.id, message, self._clock(), origin=connection.origin
-            )
+            message = self._read(connection, text)
+            if isinstance(message, Register):
+                self._register(connection, message)
+            else:
+                self._deliver(self._rooms.receive(connection.peer_id, message, self._clock()))
         except Refusal as refusal:
             self._refuse(connection, refusal)
-            return
-        if isinstance(message, protocol.Register):
-            log.info("%s %s joined room %s", message.role, connection.id, message.room or "default")
-        self._deliver(deliveries)
 
-    def disconnect(self, connection: Connection, reason: str) -> None:
-        """A client is gone; the others are told why. Saying so twice is harmless."""
-        if self._connections.pop(connection.id, None) is None:
+    def disconnect(self, connection: Connection, left: bool) -> None:
+        """A client is gone. Saying so twice, or after `drop`, is harmless; a goodbye that was
+        slower than the cut still counts.
+
+        Parameters
+        ----------
+        left: it has said goodbye, and the others are told that it has left. Otherwise it was cut
+            off, or answers nothing any more: it is away, and may resume.
+        """
+        peer_id = connection.peer_id
+        if not self._is_current(connection):
+            if left and self._away.pop(peer_id, None) is not None:
+                self._deliver(self._rooms.leave(peer_id, "left"))
             return
-        connection.deadline.cancel()
-        if connection.id in self._rooms:
-            log.info("%s is gone (%s)", connection.id, reason)
-        self._deliver(self._rooms.leave(connection.id, reason))
-        if self._drained and not self._connections:
-            self._drained.set()
+        self._forget(connection)
+        if peer_id not in self._rooms:
+            return
+        log.info("%s %s", peer_id, "has left" if left else "is away")
+        if left:
+            self._deliver(self._rooms.leave(peer_id, "left"))
+        else:
+            # Not the same outbox: the old transport may not have stopped to take from it.
+            self._away[peer_id] = self._new_outbox()
+            self._away[peer_id].take_over(connection.outbox)
+            self._deliver(self._rooms.drop(peer_id, self._clock()))
 
     def tick(self) -> None:
         """Send what is due by the time; to be called every few seconds."""
         self._deliver(self._rooms.tick(self._clock()))
+        for peer_id in [lost for lost in self._away if lost not in self._rooms]:
+            log.info("%s is lost", peer_id)
+            del self._away[peer_id]
 
     def counts(self) -> Counts:
         """How many rooms and peers there are."""
@@ -157,30 +222,117 @@ class Hub:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._drained.wait(), patience)
 
+    def _read(self, connection: Connection, text: str | bytes) -> protocol.ClientMessage:
+        if not connection.bucket.take(time.monotonic()):
+            raise Refusal(Code.TOO_MANY_MESSAGES, "Messages come too fast; this one was dropped.")
+        message = protocol.parse(
+            text,
+            max_message=self._limits.message_bytes,
+            max_sdp=self._limits.sdp_bytes,
+            max_candidate=self._limits.candidate_bytes,
+        )
+        self._metrics.received(message.type)
+        return message
+
+    def _register(self, connection: Connection, message: Register) -> None:
+        now = time.monotonic()
+        if connection.peer_id not in self._rooms:
+            self._guard.check_key(connection.address, now)
+        try:
+            welcome, *others = self._rooms.receive(
+                connection.peer_id, message, self._clock(), origin=connection.origin
+            )
+        except Refusal as refusal:
+            if refusal.code is Code.BAD_KEY:
+                self._guard.wrong_key(connection.address, now)
+            raise
+        connection.deadline.cancel()
+        registered = welcome.message
+        assert isinstance(registered, Registered)  # noqa: S101 - `Rooms.receive` says so
+        missed = self._take_place(connection, registered.id)
+        log.info(
+            "%s %s %s room %s",
+            registered.role,
+            registered.id,
+            "came back to" if registered.resumed else "joined",
+            registered.room,
+        )
+        if registered.resumed:
+            self._metrics.reconnected()
+        self._metrics.setup(now - connection.since)
+        self._send(connection, registered)
+        if not self._is_current(connection):  # Not even that has fitted into its outbox.
+            return
+        if missed is not None:
+            connection.outbox.take_over(missed)
+        self._deliver(others)
+
+    def _take_place(self, connection: Connection, peer_id: str) -> Outbox | None:
+        """Make this the connection of a peer, in place of an older one; what that has missed."""
+        if connection.peer_id == peer_id:
+            return None
+        fresh_id, connection.peer_id = connection.peer_id, peer_id
+        del self._connections[fresh_id]
+        missed = self._away.pop(peer_id, None)
+        older = self._connections.get(peer_id)
+        if older is not None:
+            self._forget(older)
+            # It is nobody now: its own end must not end this peer.
+            older.peer_id = fresh_id
+            missed = self._new_outbox()
+            missed.take_over(older.outbox)
+            older.drop(REPLACED, "replaced")
+        self._connections[peer_id] = connection
+        return missed
+
+    def _forget(self, connection: Connection) -> None:
+        """Let go of a connection and of what was counted for it."""
+        del self._connections[connection.peer_id]
+        connection.deadline.cancel()
+        self._guard.disconnect(connection.address)
+        self._metrics.disconnected(connection.transport)
+        if self._drained and not self._connections:
+            self._drained.set()
+
+    def _is_current(self, connection: Connection) -> bool:
+        return self._connections.get(connection.peer_id) is connection
+
+    def _new_outbox(self) -> Outbox:
+        return Outbox(self._limits.outbox_messages, self._limits.outbox_bytes)
+
     def _deliver(self, deliveries: list[Delivery]) -> None:
         for delivery in deliveries:
             connection = self._connections.get(delivery.peer_id)
             if connection is not None:
                 self._send(connection, delivery.message)
+            elif delivery.peer_id in self._away:
+                self._keep(delivery)
 
     def _send(self, connection: Connection, message: protocol.ServerMessage) -> None:
         if connection.outbox.put(protocol.encode(message)):
             return
-        log.warning("%s does not read what it is sent: closing it", connection.id)
-        self.disconnect(connection, "slow")
+        log.warning("%s does not read what it is sent: closing it", connection.peer_id)
+        self._forget(connection)
         connection.drop(POLICY_VIOLATION, Code.SLOW_CLIENT)
+        self._deliver(self._rooms.leave(connection.peer_id, "slow"))
+
+    def _keep(self, delivery: Delivery) -> None:
+        if self._away[delivery.peer_id].put(protocol.encode(delivery.message)):
+            return
+        log.warning("%s has missed too much while it was away", delivery.peer_id)
+        del self._away[delivery.peer_id]
+        self._deliver(self._rooms.leave(delivery.peer_id, "slow"))
 
     def _refuse(self, connection: Connection, refusal: Refusal) -> None:
-        log.info("refused %s: %s", connection.id, refusal.code)
+        log.info("refused %s: %s", connection.peer_id, refusal.code)
+        self._metrics.refused(refusal.code)
         self._send(connection, protocol.Error(refusal.sentence, refusal.code))
-        if connection.id not in self._rooms:
+        if connection.peer_id not in self._rooms:
+            connection.deadline.cancel()
             connection.outbox.end(POLICY_VIOLATION, refusal.code)
 
-    def _expire(self, peer_id: str) -> None:
-        connection = self._connections.get(peer_id)
-        if connection is not None and peer_id not in self._rooms:
-            seconds = f"{self._limits.register_seconds:g}"
-            self._refuse(
-                connection,
-                Refusal(Code.REGISTER_TIMEOUT, f"No register came within {seconds} s."),
-            )
+    def _expire(self, connection: Connection) -> None:
+        seconds = f"{self._limits.register_seconds:g}"
+        self._refuse(
+            connection, Refusal(Code.REGISTER_TIMEOUT, f"No register came within {seconds} s.")
+        )

@@ -47,6 +47,17 @@ class Outbox:
             self._changed.set()
         return True
 
+    def take_over(self, other: "Outbox") -> None:
+        """Add what waits in another outbox, which is empty then.
+
+        It is within the limits of that one, and is not counted against those of this one.
+        """
+        self._waiting.extend(other._waiting)
+        self._bytes += other._bytes
+        other._waiting.clear()
+        other._bytes = 0
+        self._changed.set()
+
     def end(self, code: int, reason: str) -> None:
         """Nothing more is added; the connection closes once what waits is sent."""
         self._ending = self._ending or Ending(code, reason)

@@ -1,4 +1,4 @@
-"""What browsers load: the pages and their modules, with the headers that keep them safe.
+"""What browsers load: the pages and their modules.
 
 Finds the `pages` folder in a checkout and in an installed wheel alike.
 """
@@ -6,18 +6,19 @@ Finds the `pages` folder in a checkout and in an installed wheel alike.
 import html
 import json
 import re
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from tornado.routing import Rule
-from tornado.web import RedirectHandler, RequestHandler, StaticFileHandler, url
+from tornado.web import HTTPError, RedirectHandler, RequestHandler, StaticFileHandler, url
 
 from signaling.config import Video
 
-_HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
-_ASSETS = r"/((?:js|css|img)/[a-z0-9._-]+)"
+_MODULES = r"/js/([a-z0-9._-]+\.js)"
+_ASSETS = r"/((?:css|img)/[a-z0-9._-]+)"
+
+_COMMENT = re.compile(r"^[ \t]*(//.*|/\*((?!\*/)[\s\S])*\*/[ \t]*)$", re.MULTILINE)
+"""A comment that has its lines for itself. One before code on its line, such as a type, stays."""
 
 
 def folder() -> Path:
@@ -41,39 +42,6 @@ def video_settings(video: Video) -> str:
     return json.dumps({"presets": presets, "default": video.default}, separators=(",", ":"))
 
 
-def security_headers(host: str) -> dict[str, str]:
-    """The headers of every page and module.
-
-    Parameters
-    ----------
-    host: the Host header of the request.
-    """
-    # Safari before 15.4 does not take 'self' to mean the WebSocket of the same host (WebKit
-    # bug 201591), so the host is named as well.
-    sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
-    policy = {
-        "default-src": "'none'",
-        "script-src": "'self'",
-        "style-src": "'self'",
-        "img-src": "'self' data:",
-        "media-src": "'self' blob:",
-        "connect-src": f"'self'{sockets}",
-        "base-uri": "'none'",
-        "form-action": "'none'",
-        "frame-ancestors": "'none'",
-    }
-    return {
-        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
-        "Permissions-Policy": "camera=(self), microphone=(self), fullscreen=(self), "
-        "picture-in-picture=(self), screen-wake-lock=(self), geolocation=()",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-        # The next release's page must not meet this one's modules; an ETag makes it cheap.
-        "Cache-Control": "no-cache",
-    }
-
-
 class PageHandler(RequestHandler):
     """One HTML page, its settings filled in."""
 
@@ -82,46 +50,44 @@ class PageHandler(RequestHandler):
         self._page = page
         self._settings = settings
 
-    def set_default_headers(self) -> None:
-        """The security headers, on errors too."""
-        _set(self)
-
     def get(self) -> None:
         """The page."""
         text = self._page.read_text(encoding="utf-8")
         self.finish(text.replace("{{video}}", html.escape(self._settings)))
 
-
-class AssetHandler(StaticFileHandler):
-    """A module, a style sheet or a picture."""
-
-    def set_extra_headers(self, path: str) -> None:
-        """The security headers; Tornado's own are about caching."""
-        _set(self)
-        # The registry of some systems says text/plain, which a module must not be.
-        if path.endswith(".js"):
-            self.set_header("Content-Type", "text/javascript; charset=utf-8")
+    head = get
 
 
-class HealthHandler(RequestHandler):
-    """/healthz: how the server is, for people and for monitors."""
+def without_comments(module: str) -> str:
+    """A module as browsers get it: much of it is for those who read the source.
 
-    def initialize(self, report: Callable[[], dict[str, Any]]) -> None:
-        """Tornado's constructor: a function that gives the report."""
-        self._report = report
+    Comments that have lines of their own become empty lines, so that an error's line numbers stay
+    those of the source.
+    """
+    return _COMMENT.sub(lambda found: "\n" * found.group().count("\n"), module)
 
-    def get(self) -> None:
-        """The report as JSON."""
-        self.set_header("Cache-Control", "no-store")
-        self.finish(self._report())
+
+class ModuleHandler(RequestHandler):
+    """A module."""
+
+    def initialize(self, folder: Path) -> None:
+        """Tornado's constructor: the folder of the modules."""
+        self._folder = folder
+
+    def get(self, name: str) -> None:
+        """Its text; Tornado answers 304 where the browser has it."""
+        try:
+            text = (self._folder / name).read_text(encoding="utf-8")
+        except OSError as error:
+            raise HTTPError(404) from error
+        self.set_header("Content-Type", "text/javascript; charset=utf-8")
+        self.finish(without_comments(text))
+
+    head = get
 
 
 class NothingHereHandler(RequestHandler):
     """Every other path."""
-
-    def set_default_headers(self) -> None:
-        """The security headers."""
-        _set(self)
 
     def prepare(self) -> None:
         """Say so, in plain text."""
@@ -140,10 +106,6 @@ def routes(video: Video) -> list[Rule]:
             url(f"/{name}", PageHandler, {"page": pages / f"{name}.html", "settings": settings})
             for name in ("sender", "receiver")
         ),
-        url(_ASSETS, AssetHandler, {"path": str(pages)}),
+        url(_MODULES, ModuleHandler, {"folder": pages / "js"}),
+        url(_ASSETS, StaticFileHandler, {"path": str(pages)}),
     ]
-
-
-def _set(handler: RequestHandler) -> None:
-    for name, value in security_headers(handler.request.host).items():
-        handler.set_header(name, value)

@@ -5,14 +5,16 @@ Owns listening sockets and connections that have not spoken yet; what has spoken
 
 import asyncio
 import errno
+import logging
 import os
 import socket
 from collections.abc import Callable
 
 from tornado.ioloop import IOLoop
-from tornado.netutil import add_accept_handler
 
 from signaling.errors import SetupError
+
+log = logging.getLogger(__name__)
 
 Accept = Callable[[socket.socket, tuple[str, int]], None]
 """Takes over a connection, of which no byte has been read yet."""
@@ -20,6 +22,11 @@ Accept = Callable[[socket.socket, tuple[str, int]], None]
 MAX_SILENT = 512
 """Connections that may be silent at once; one more closes the oldest."""
 
+RETRY_SECONDS = 1.0
+"""How long to accept nobody where the system has no more sockets to give."""
+
+_BACKLOG = 128
+_NO_MORE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _TLS_HANDSHAKE = 0x16  # RFC 8446 5.1, and where RFC 7983 places DTLS and TLS
 _LAST_STUN_BYTE = 0x03  # RFC 7983 7: a STUN message begins with 0 to 3.
 
@@ -43,7 +50,7 @@ def bind(host: str, port: int, setting: str) -> socket.socket:
         if os.name == "posix":  # Windows reads this option as leave to steal a port in use.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen(128)
+        listener.listen(_BACKLOG)
         listener.setblocking(False)
     except OSError as error:
         listener.close()
@@ -93,16 +100,48 @@ class Port:
         self._stun = stun
         self._silent: dict[socket.socket, asyncio.TimerHandle] = {}
         self._loop = IOLoop.current()
-        self._stop_accepting = add_accept_handler(listener, self._accept)
+        self._retry: asyncio.TimerHandle | None = None
+        self._listen()
 
     def close(self) -> None:
         """Stop listening, and close what has not spoken."""
-        self._stop_accepting()
+        if self._retry is None:
+            self._loop.remove_handler(self._listener)
+        else:
+            self._retry.cancel()
         self._listener.close()
         for connection in list(self._silent):
             self._drop(connection)
 
-    def _accept(self, connection: socket.socket, address: tuple[str, int]) -> None:
+    def _listen(self) -> None:
+        self._retry = None
+        self._loop.add_handler(self._listener, lambda _fd, _events: self._accept(), IOLoop.READ)
+
+    def _accept(self) -> None:
+        for _ in range(_BACKLOG):  # Others have their turn before more are taken.
+            try:
+                connection, address = self._listener.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno in _NO_MORE:
+                    self._pause(error)
+                    return
+                # The connection that was waiting broke (accept(2)); the next one may be well.
+                log.debug("a connection ended before it was accepted: %s", error)
+            else:
+                self._take(connection, address)
+
+    def _pause(self, error: OSError) -> None:
+        """Accept nobody for a moment: the listener stays readable, and asking again at once would
+        only spin. What has said nothing for longest makes room."""
+        log.warning("Port %d accepts nobody for a moment: %s.", self.number, error.strerror)
+        if self._silent:
+            self._drop(next(iter(self._silent)))
+        self._loop.remove_handler(self._listener)
+        self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._listen)
+
+    def _take(self, connection: socket.socket, address: tuple[str, int]) -> None:
         if len(self._silent) >= MAX_SILENT:
             self._drop(next(iter(self._silent)))
         connection.setblocking(False)

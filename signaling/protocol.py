@@ -15,8 +15,9 @@ IceServer = dict[str, Any]
 """One entry of `iceServers`, as RTCConfiguration takes it (W3C WebRTC 4.2.1)."""
 
 MAX_NAME = 64
-MAX_CANDIDATE = 4096
 MAX_TOKEN = 128
+MAX_RESUME = 256
+MAX_FROM_SERVER = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +29,17 @@ class Register:
     room: str | None = None
     key: str | None = field(default=None, repr=False)
     name: str | None = None
+    resume: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class PeerInfo:
-    """What a peer may know of another one."""
+    """What a peer may know of another one. `away`: it is cut off, and may come back."""
 
     id: str
     role: str
     name: str | None = None
+    away: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,10 @@ class Invite:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """The server's answer to `Register`. `peers` are those already in the room."""
+    """The server's answer to `Register`. `peers` are those already in the room.
+
+    With the token in `resume` the client may come back as the same peer; `resumed`: it has.
+    """
 
     type: ClassVar[str] = "registered"
     role: str
@@ -58,6 +64,8 @@ class Registered:
     room: str
     peers: tuple[PeerInfo, ...] = ()
     invite: Invite | None = None
+    resume: str | None = field(default=None, repr=False)
+    resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +80,9 @@ class PeerConnected:
 
 @dataclass(frozen=True, slots=True)
 class PeerDisconnected:
-    """A peer of the other side is gone. `reason`: `left`, `lost` (no heartbeat) or `slow`."""
+    """A peer of the other side is gone. `reason`: `left`, `lost`, `slow`, or `away` while it may
+    come back.
+    """
 
     type: ClassVar[str] = "peer-disconnected"
     peer: str
@@ -155,9 +165,17 @@ ServerMessage = Registered | PeerConnected | PeerDisconnected | Routed | TurnCon
 class _Fields:
     """Reads the fields of one JSON object, refusing what is missing or of the wrong kind."""
 
-    def __init__(self, kind: str, values: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        kind: str,
+        values: Mapping[str, Any],
+        max_sdp: int = MAX_FROM_SERVER,
+        max_candidate: int = MAX_FROM_SERVER,
+    ) -> None:
         self._kind = kind
         self._values = values
+        self._max_sdp = max_sdp
+        self._max_candidate = max_candidate
 
     def require(self, name: str) -> Any:
         if name not in self._values:
@@ -175,28 +193,36 @@ class _Fields:
     def optional_text(self, name: str, limit: int = MAX_TOKEN) -> str | None:
         return None if self._values.get(name) is None else self.text(name, limit)
 
+    def token(self, name: str) -> str | None:
+        value = self._values.get(name)
+        return value if isinstance(value, str) and len(value) <= MAX_RESUME else None
+
     def mapping(self, name: str) -> Mapping[str, Any]:
         value = self.require(name)
         if not isinstance(value, dict):
             raise self.bad(name, "an object")
         return value
 
-    def sdp(self, limit: int) -> str:
-        value = self.require("sdp")
-        if not isinstance(value, str):
-            raise self.bad("sdp", "text")
-        if len(value.encode("utf-8", "surrogatepass")) > limit:
-            raise Refusal(
-                Code.SDP_TOO_LARGE, f"The session description is over the limit of {limit} bytes."
-            )
-        return value
+    def flag(self, name: str) -> bool:
+        return self._values.get(name) is True
+
+    def sdp(self) -> str:
+        return self._sized(
+            "sdp", self._max_sdp, Code.SDP_TOO_LARGE, "The session description is over the limit"
+        )
 
     def candidate(self) -> Mapping[str, Any] | None:
         if self.require("candidate") is None:
             return None
         inner = _Fields("ice-candidate", self.mapping("candidate"))
+        text = inner._sized(
+            "candidate",
+            self._max_candidate,
+            Code.CANDIDATE_TOO_LARGE,
+            "The candidate is over the limit",
+        )
         read: dict[str, Any] = {
-            "candidate": inner.text("candidate", MAX_CANDIDATE),
+            "candidate": text,
             "sdpMid": inner.optional_text("sdpMid"),
             "sdpMLineIndex": inner.optional_index("sdpMLineIndex"),
         }
@@ -219,40 +245,50 @@ class _Fields:
             raise self.bad("turnConfig", "an object with iceServers")
         return tuple(servers)
 
+    def _sized(self, name: str, limit: int, code: Code, sentence: str) -> str:
+        value = self.require(name)
+        if not isinstance(value, str):
+            raise self.bad(name, "text")
+        if len(value.encode("utf-8", "surrogatepass")) > limit:
+            raise Refusal(code, f"{sentence} of {limit} bytes.")
+        return value
+
     def bad(self, name: str, wanted: str) -> Refusal:
         return Refusal(Code.BAD_FIELD, f'"{name}" of the message "{self._kind}" must be {wanted}.')
 
 
-def _read_register(f: _Fields, _max_sdp: int) -> Register:
+def _read_register(f: _Fields) -> Register:
     return Register(
         role=f.text("role", MAX_TOKEN),
         room=f.optional_text("room"),
         key=f.optional_text("key"),
         name=f.optional_text("name", MAX_NAME),
+        # Nothing but a plain registration may follow from a token that is none.
+        resume=f.token("resume"),
     )
 
 
-def _read_offer(f: _Fields, max_sdp: int) -> Offer:
-    return Offer(f.sdp(max_sdp), f.optional_text("to"))
+def _read_offer(f: _Fields) -> Offer:
+    return Offer(f.sdp(), f.optional_text("to"))
 
 
-def _read_answer(f: _Fields, max_sdp: int) -> Answer:
-    return Answer(f.sdp(max_sdp), f.optional_text("to"))
+def _read_answer(f: _Fields) -> Answer:
+    return Answer(f.sdp(), f.optional_text("to"))
 
 
-def _read_candidate(f: _Fields, _max_sdp: int) -> IceCandidate:
+def _read_candidate(f: _Fields) -> IceCandidate:
     return IceCandidate(f.candidate(), f.optional_text("to"))
 
 
-def _read_control(f: _Fields, _max_sdp: int) -> Control:
+def _read_control(f: _Fields) -> Control:
     return Control(f.mapping("settings"), f.optional_text("to"))
 
 
-def _read_state(f: _Fields, _max_sdp: int) -> State:
+def _read_state(f: _Fields) -> State:
     return State(f.mapping("state"), f.optional_text("to"))
 
 
-_CLIENT_READERS: dict[str, Callable[[_Fields, int], ClientMessage]] = {
+_CLIENT_READERS: dict[str, Callable[[_Fields], ClientMessage]] = {
     Register.type: _read_register,
     Offer.type: _read_offer,
     Answer.type: _read_answer,
@@ -262,18 +298,20 @@ _CLIENT_READERS: dict[str, Callable[[_Fields, int], ClientMessage]] = {
 }
 
 
-def parse(text: str | bytes, *, max_message: int, max_sdp: int) -> ClientMessage:
+def parse(
+    text: str | bytes, *, max_message: int, max_sdp: int, max_candidate: int
+) -> ClientMessage:
     """Read what a client sent. Fields that the message does not have are passed over.
 
     Parameters
     ----------
-    text: one WebSocket message.
-    max_message, max_sdp: limits in bytes.
+    text: one message.
+    max_message, max_sdp, max_candidate: limits in bytes.
 
     Raises
     ------
-    Refusal: with the codes message-too-large, bad-json, unknown-type, missing-field, bad-field
-        or sdp-too-large.
+    Refusal: with the codes message-too-large, bad-json, unknown-type, missing-field, bad-field,
+        sdp-too-large or candidate-too-large.
     """
     size = len(text) if isinstance(text, bytes) else len(text.encode("utf-8", "surrogatepass"))
     if size > max_message:
@@ -283,10 +321,10 @@ def parse(text: str | bytes, *, max_message: int, max_sdp: int) -> ClientMessage
     kind, values = _open(text)
     if kind not in _CLIENT_READERS:
         raise Refusal(Code.UNKNOWN_TYPE, f"There is no message of the type {kind[:40]!r}.")
-    return _CLIENT_READERS[kind](values, max_sdp)
+    return _CLIENT_READERS[kind](_Fields(kind, values, max_sdp, max_candidate))
 
 
-def _open(text: str | bytes) -> tuple[str, _Fields]:
+def _open(text: str | bytes) -> tuple[str, Mapping[str, Any]]:
     try:
         values = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
@@ -298,7 +336,7 @@ def _open(text: str | bytes) -> tuple[str, _Fields]:
         raise Refusal(Code.MISSING_FIELD, 'The message lacks "type".')
     if not isinstance(kind, str):
         raise Refusal(Code.BAD_FIELD, '"type" must be text.')
-    return kind, _Fields(kind, values)
+    return kind, values
 
 
 def _no_constant(name: str) -> None:
@@ -313,7 +351,8 @@ def parse_from_server(text: str | bytes) -> ServerMessage:
     ------
     Refusal: with the codes bad-json, unknown-type, missing-field or bad-field.
     """
-    kind, f = _open(text)
+    kind, values = _open(text)
+    f = _Fields(kind, values)
     sender = f.optional_text("from")
     match kind:
         case Registered.type:
@@ -322,6 +361,8 @@ def parse_from_server(text: str | bytes) -> ServerMessage:
                 ice_servers=f.ice_servers(),
                 id=f.optional_text("id") or "",
                 room=f.optional_text("room") or "",
+                resume=f.token("resume"),
+                resumed=f.flag("resumed"),
             )
         case PeerConnected.type:
             return PeerConnected(
@@ -336,9 +377,9 @@ def parse_from_server(text: str | bytes) -> ServerMessage:
                 f.optional_text("reason") or "left",
             )
         case Offer.type:
-            return Offer(f.sdp(1 << 20), from_=sender)
+            return Offer(f.sdp(), from_=sender)
         case Answer.type:
-            return Answer(f.sdp(1 << 20), from_=sender)
+            return Answer(f.sdp(), from_=sender)
         case IceCandidate.type:
             return IceCandidate(f.candidate(), from_=sender)
         case Control.type:
@@ -356,7 +397,8 @@ def parse_from_server(text: str | bytes) -> ServerMessage:
 def encode(message: ClientMessage | ServerMessage) -> str:
     """Write a message as compact JSON.
 
-    Fields that are None are left out, but for a candidate, where null means that no more come.
+    Fields that are None or False are left out, but for a candidate, where null means that no more
+    come.
     """
     body: dict[str, Any]
     match message:
@@ -367,7 +409,10 @@ def encode(message: ClientMessage | ServerMessage) -> str:
                 "id": message.id,
                 "room": message.room,
                 "peers": [_plain(peer) for peer in message.peers],
+                "resume": message.resume,
+                "resumed": message.resumed,
             }
+            body = {name: value for name, value in body.items() if _says_something(value)}
             if message.invite:
                 body["invite"] = _plain(message.invite)
         case TurnConfig():
@@ -381,4 +426,8 @@ def encode(message: ClientMessage | ServerMessage) -> str:
 
 def _plain(record: Any) -> dict[str, Any]:
     values = ((f.name.rstrip("_"), getattr(record, f.name)) for f in fields(record))
-    return {name: value for name, value in values if value is not None}
+    return {name: value for name, value in values if _says_something(value)}
+
+
+def _says_something(value: Any) -> bool:
+    return value is not None and value is not False

@@ -1,8 +1,8 @@
 """Rooms: who is in which one, who may say what to whom, and what follows from it.
 
 Pure: a message and the time go in, a list of deliveries comes out. No await, no clock, no socket.
-Imports `errors`, `protocol`, `links` and the interface of `turn`. Knows no use of a room: what a
-role may do is data, in `ROLES`.
+Imports `errors`, `protocol`, `links`, `resume` and the interface of `turn`. Knows no use of a room:
+what a role may do is data, in `ROLES`.
 """
 
 import dataclasses
@@ -29,6 +29,7 @@ from signaling.protocol import (
     State,
     TurnConfig,
 )
+from signaling.resume import ResumeTokens
 from turn.servers import TurnServers
 
 
@@ -87,15 +88,22 @@ class _Peer:
     room: str
     name: str | None
     origin: str
-    refresh_at: float | None
+    refresh_at: float | None = None
+    lost_at: float | None = None
+    """When it is lost unless it comes back; None while it is here."""
+    candidates: int = 0
+
+    @property
+    def away(self) -> bool:
+        return self.lost_at is not None
 
     def info(self) -> PeerInfo:
-        return PeerInfo(self.id, self.role.name, self.name)
+        return PeerInfo(self.id, self.role.name, self.name, self.away)
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many there are right now."""
+    """How many there are right now. Those who are away count, as they keep their seats."""
 
     rooms: int
     peers: int
@@ -117,6 +125,11 @@ class Rooms:
     keys: checks the keys of links; None where access is open to all.
     turn: where ICE servers come from.
     invite: makes the link into a room from (room, origin by which the inviting peer came).
+    tokens: makes and checks resume tokens.
+    resume_seconds: for how long a peer that was cut off keeps its seat.
+    started: since when this process serves, unix time in seconds. For `resume_seconds` from then
+        on it takes back the peers of the process before it.
+    max_candidates: how many candidates a peer may send after one offer or answer.
     """
 
     def __init__(
@@ -127,12 +140,21 @@ class Rooms:
         keys: links.Links | None,
         turn: TurnServers,
         invite: Callable[[str, str], Invite],
+        tokens: ResumeTokens,
+        resume_seconds: float,
+        started: float,
+        max_candidates: int,
     ) -> None:
         self._max_rooms = max_rooms
         self._capacity = capacity
         self._keys = keys
         self._turn = turn
         self._invite = invite
+        self._tokens = tokens
+        self._resume_seconds = resume_seconds
+        self._inherits_until = started + resume_seconds
+        self._max_candidates = max_candidates
+        self._left: set[str] = set()  # Kept only until then: they are not the earlier process's.
         self._rooms: dict[str, _Room] = {}
         self._peers: dict[str, _Peer] = {}
 
@@ -151,9 +173,12 @@ class Rooms:
     ) -> list[Delivery]:
         """Take a message from a peer.
 
+        A `Register` that resumes goes on as the earlier peer: the first delivery is then its
+        `Registered`, whose `id` is the one that all further calls must name.
+
         Parameters
         ----------
-        peer_id: who sent it; ids are given by the transport, one for each connection.
+        peer_id: who sent it; for a `Register` a fresh id, used unless the peer resumes.
         now: unix time in seconds.
         origin: scheme, host and port by which this client reached the server.
 
@@ -169,6 +194,15 @@ class Rooms:
             case _:
                 assert_never(message)
 
+    def drop(self, peer_id: str, now: float) -> list[Delivery]:
+        """A peer was cut off: it is away, and keeps its seat until it resumes or time is up."""
+        peer = self._peers.get(peer_id)
+        if peer is None or peer.away:
+            return []
+        peer.lost_at = now + self._resume_seconds
+        gone = PeerDisconnected(peer.role.name, peer.id, "away")
+        return [Delivery(other.id, gone) for other in self._met_by(peer)]
+
     def leave(self, peer_id: str, reason: str) -> list[Delivery]:
         """A peer is gone, for the reason that `peer-disconnected` names. Unknown ids are none's."""
         peer = self._peers.pop(peer_id, None)
@@ -178,14 +212,26 @@ class Rooms:
         del room.peers[peer_id]
         if not room.peers:
             del self._rooms[peer.room]
+        self._left.add(peer_id)
+        # Not before: what an away peer has at the relay carries its media on.
         self._turn.revoke(peer_id)
         gone = PeerDisconnected(peer.role.name, peer.id, reason)
         return [Delivery(other.id, gone) for other in self._met_by(peer)]
 
     def tick(self, now: float) -> list[Delivery]:
-        """Give fresh TURN credentials to those whose old ones are past half their life."""
-        due = [p for p in self._peers.values() if p.refresh_at is not None and p.refresh_at <= now]
-        return [Delivery(peer.id, TurnConfig(self._issue(peer, now))) for peer in due]
+        """End what is over: peers that stayed away too long, and TURN credentials past half
+        their life. Who is away gets fresh ones on coming back.
+        """
+        if now >= self._inherits_until:
+            self._left.clear()
+        peers = list(self._peers.values())
+        lost = [p.id for p in peers if p.lost_at is not None and p.lost_at <= now]
+        gone = [delivery for peer_id in lost for delivery in self.leave(peer_id, "lost")]
+        due = [p for p in peers if not p.away and p.refresh_at is not None and p.refresh_at <= now]
+        return [
+            *(delivery for delivery in gone if delivery.peer_id in self._peers),
+            *(Delivery(peer.id, TurnConfig(self._issue(peer, now))) for peer in due),
+        ]
 
     def _register(self, peer_id: str, message: Register, now: float, origin: str) -> list[Delivery]:
         if peer_id in self._peers:
@@ -194,16 +240,36 @@ class Rooms:
         if role is None:
             raise Refusal(Code.WRONG_ROLE, f"There is no such role; known: {', '.join(ROLES)}.")
         code = self._admit(role, message)
+        earlier = self._earlier_id(message.resume, code, role, now)
+        if earlier in self._peers:
+            return self._resume(self._peers[earlier], now, origin)
         self._check_space(role, code)
-        peer = _Peer(peer_id, role, code, message.name, origin, None)
-        self._rooms.setdefault(code, _Room()).peers[peer_id] = peer
-        self._peers[peer_id] = peer
+        peer = _Peer(earlier or peer_id, role, code, message.name, origin)
+        self._rooms.setdefault(code, _Room()).peers[peer.id] = peer
+        self._peers[peer.id] = peer
         others = self._met_by(peer)
+        welcome = self._welcome(peer, others, now, resumed=earlier is not None)
         return [
-            Delivery(peer_id, self._welcome(peer, others, now)),
-            *(Delivery(peer_id, _announce(other)) for other in others),
+            Delivery(peer.id, welcome),
+            # Those who are away are announced when they come back.
+            *(Delivery(peer.id, _announce(other)) for other in others if not other.away),
             *(Delivery(other.id, _announce(peer)) for other in others),
         ]
+
+    def _earlier_id(self, token: str | None, room: str, role: Role, now: float) -> str | None:
+        """The id that a client with this token goes on with; None: it gets a new one."""
+        peer_id = self._tokens.read(token, room, role.name) if token else None
+        inherited = now < self._inherits_until and peer_id not in self._left
+        return peer_id if inherited or peer_id in self._peers else None
+
+    def _resume(self, peer: _Peer, now: float, origin: str) -> list[Delivery]:
+        was_away, peer.lost_at = peer.away, None
+        peer.origin = origin
+        others = self._met_by(peer)
+        welcome = Delivery(peer.id, self._welcome(peer, others, now, resumed=True))
+        # Where another connection is replaced nobody has heard that the peer was away.
+        told = others if was_away else ()
+        return [welcome, *(Delivery(other.id, _announce(peer)) for other in told)]
 
     def _admit(self, role: Role, message: Register) -> str:
         room = message.room or (links.OPEN_ROOM if self._keys is None else "")
@@ -230,7 +296,9 @@ class Rooms:
                 Code.ROOM_FULL, f"This room is full: it holds {there} of the role {role.name}."
             )
 
-    def _welcome(self, peer: _Peer, others: Iterable[_Peer], now: float) -> Registered:
+    def _welcome(
+        self, peer: _Peer, others: Iterable[_Peer], now: float, *, resumed: bool
+    ) -> Registered:
         return Registered(
             role=peer.role.name,
             ice_servers=self._issue(peer, now),
@@ -238,6 +306,8 @@ class Rooms:
             room=peer.room,
             peers=tuple(other.info() for other in others),
             invite=self._invite(peer.room, peer.origin) if peer.role.invites else None,
+            resume=self._tokens.make(peer.id, peer.room, peer.role.name),
+            resumed=resumed,
         )
 
     def _issue(self, peer: _Peer, now: float) -> tuple[dict[str, object], ...]:
@@ -253,8 +323,21 @@ class Rooms:
             raise Refusal(
                 Code.WRONG_ROLE, f'A {peer.role.name} does not send "{message.type}" messages.'
             )
+        targets = self._targets(peer, message)
+        self._count_candidates(peer, message)
         forwarded = dataclasses.replace(message, to=None, from_=peer_id)
-        return [Delivery(target.id, forwarded) for target in self._targets(peer, message)]
+        return [Delivery(target.id, forwarded) for target in targets]
+
+    def _count_candidates(self, peer: _Peer, message: Routed) -> None:
+        if isinstance(message, Offer | Answer):
+            peer.candidates = 0
+        elif isinstance(message, IceCandidate):
+            if peer.candidates >= self._max_candidates:
+                raise Refusal(
+                    Code.TOO_MANY_CANDIDATES,
+                    f"More than {self._max_candidates} candidates came after one offer or answer.",
+                )
+            peer.candidates += 1
 
     def _targets(self, peer: _Peer, message: Routed) -> list[_Peer]:
         others = self._met_by(peer)
@@ -263,7 +346,11 @@ class Rooms:
             if not named:
                 raise Refusal(Code.UNKNOWN_TARGET, "The peer this message is for is not here.")
             return named
-        if message.type in peer.role.broadcasts or len(others) == 1:
+        if message.type in peer.role.broadcasts:
+            return others
+        # Who is away is meant only where nobody else can be: it may never come back.
+        others = [other for other in others if not other.away] or others
+        if len(others) == 1:
             return others
         if not others:
             raise Refusal(Code.UNKNOWN_TARGET, "Nobody is here whom this message could be for.")

@@ -62,11 +62,23 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         settings = _settings(arguments)
         _set_up_logging(settings.log.level)
+        _allow_files()
         asyncio.run(_serve(settings, arguments))
     except SetupError as error:
         print(f"lenscast: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _allow_files() -> None:
+    """Let this process have as many sockets as the system lets it; the usual 1024 are too few."""
+    try:
+        import resource
+    except ImportError:  # Windows, which has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _port(text: str) -> int:

@@ -4,6 +4,7 @@ Owns the ports and what they lead to; the one place that knows all parts of `sig
 """
 
 import asyncio
+import functools
 import ipaddress
 import logging
 import socket
@@ -19,10 +20,15 @@ from signaling import addresses, links, qr, site, state, tls
 from signaling.config import Config
 from signaling.entrance import PlainEntrance, TlsEntrance
 from signaling.errors import SetupError
+from signaling.guard import Guard
+from signaling.hosts import Proxies
 from signaling.hub import Hub
+from signaling.metrics import Metrics
 from signaling.port import Port, bind
 from signaling.protocol import Invite
+from signaling.resume import ResumeTokens
 from signaling.rooms import Rooms
+from signaling.streams import OpenStreams
 from signaling.turn_mode import turn_servers
 from turn.embedded import EmbeddedTurn
 
@@ -30,6 +36,8 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 5.0
 STOP_SECONDS = 1.0
+QR_CODES = 100
+"""How many invitations' codes are kept, each about 2 KiB."""
 ANY_ADDRESS = ("0.0.0.0", "::")
 
 
@@ -49,15 +57,26 @@ class SignalingServer:
     def __init__(self, config: Config, folder: Path) -> None:
         self.config = config
         self._folder = folder
-        self._keys = None if config.access == "open" else links.Links(state.load_secret(folder))
+        secret = state.load_secret(folder)
+        self._keys = None if config.access == "open" else links.Links(secret)
         self.room = self._keys.home_room() if self._keys else links.OPEN_ROOM
         self.turn = turn_servers(config)
         self._relay = self.turn if isinstance(self.turn, EmbeddedTurn) else None
         context = self._make_context()
-        self.hub = Hub(self._make_rooms(), config.limits)
+        self.metrics = Metrics()
+        rooms = self._make_rooms(ResumeTokens(secret))
+        # Drawing one takes ten times as long as everything else that a registration needs.
+        self._qr_code = functools.lru_cache(maxsize=QR_CODES)(qr.svg)
+        self.hub = Hub(rooms, config.limits, Guard(config.limits), self.metrics)
+        self.metrics.watch(
+            rooms=lambda: self.hub.counts().rooms,
+            peers=lambda: self.hub.counts().by_role,
+            relay=self._relay.figures if self._relay else None,
+        )
         ca_pem = tls.ca_certificate(folder) if config.server.tls == "local-ca" else None
-        self._main = site.main_site(config, self.hub, self.health, ca_pem)
-        self._plain = site.plain_site(ca_pem)
+        self._main = site.main_site(config, self.hub, self.metrics, self.health, ca_pem)
+        self._plain = site.plain_site(config, ca_pem)
+        self._streams = OpenStreams(config.limits, Proxies(config.server.trusted_proxies))
         self._entrance = self._make_entrance(context) if context else None
         self._ports: list[Port] = []
         self._ticker: asyncio.Task[None] | None = None
@@ -171,7 +190,7 @@ class SignalingServer:
         fragment = links.fragment(room, key)
         return f"{origin}/{role}{'#' if fragment else ''}{fragment}"
 
-    def _make_rooms(self) -> Rooms:
+    def _make_rooms(self, tokens: ResumeTokens) -> Rooms:
         limits = self.config.rooms
         return Rooms(
             max_rooms=limits.max_rooms,
@@ -179,6 +198,10 @@ class SignalingServer:
             keys=self._keys,
             turn=self.turn,
             invite=self._invite,
+            tokens=tokens,
+            resume_seconds=self.config.limits.resume_seconds,
+            started=time.time(),
+            max_candidates=self.config.limits.candidates_per_session,
         )
 
     def _invite(self, room: str, origin: str) -> Invite:
@@ -186,7 +209,7 @@ class SignalingServer:
         if server.public_url or _is_loopback(origin):
             origin = self.public_origin()
         link = self._link(origin, "sender", room)
-        return Invite(link, qr.svg(link))
+        return Invite(link, self._qr_code(link))
 
     def _make_context(self) -> ssl.SSLContext | None:
         server = self.config.server
@@ -198,7 +221,7 @@ class SignalingServer:
                     Path(server.certificate or ""), Path(server.private_key or "")
                 )
             case "local-ca":
-                names = [*self._addresses(), *self._public_name()]
+                names = [*self._addresses(), *self._public_name(), *server.hosts]
                 return tls.local_ca_context(self._folder, names, datetime.now(UTC))
 
     def _addresses(self) -> list[str]:
@@ -212,7 +235,7 @@ class SignalingServer:
     def _make_entrance(self, context: ssl.SSLContext) -> TlsEntrance:
         by_tls = self._relay.accept_stream if self._relay else None
         silence = self.config.limits.first_byte_seconds
-        return TlsEntrance(self._main, context, turn=by_tls, silence=silence)
+        return TlsEntrance(self._main, context, streams=self._streams, turn=by_tls, silence=silence)
 
     def _open_to_all(self, listener: socket.socket) -> Port:
         if self._entrance is None:
@@ -220,7 +243,7 @@ class SignalingServer:
         return Port(
             listener,
             silence=self.config.limits.first_byte_seconds,
-            http=PlainEntrance(self._plain).accept,
+            http=PlainEntrance(self._plain, self._streams).accept,
             tls=self._entrance.accept,
             stun=self._relay.accept if self._relay else None,
         )
@@ -229,7 +252,7 @@ class SignalingServer:
         return Port(
             listener,
             silence=self.config.limits.first_byte_seconds,
-            http=PlainEntrance(self._main).accept,
+            http=PlainEntrance(self._main, self._streams).accept,
             stun=self._relay.accept if self._relay else None,
         )
 

@@ -76,6 +76,7 @@ def read_or_create(
     """
     found = read(path, parse, remedy)
     if found is not None:
+        _close_to_others(path)
         return found
     _write(path, make(), _link)
     written = read(path, parse, remedy)
@@ -127,6 +128,18 @@ def _write(path: Path, data: bytes, publish: Callable[[Path, Path], None]) -> No
         raise SetupError(
             f"{path} cannot be written: {error.strerror}. "
             "Make its folder writable, or name a folder on a local disk in XDG_STATE_HOME."
+        ) from error
+
+
+def _close_to_others(path: Path) -> None:
+    """Take back what a copy or a restored backup may have opened."""
+    try:
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            path.chmod(0o600)
+    except OSError as error:
+        raise SetupError(
+            f"{path} can be read by other users, and that cannot be changed: {error.strerror}. "
+            "Make it a file of your own user."
         ) from error
 
 

@@ -17,15 +17,11 @@ from tornado.web import RequestHandler, StaticFileHandler, url
 
 from signaling import tls
 
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-}
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""The page has no script, and comes by plain HTTP, where somebody on the way could add one."""
 
 
 def routes(ca_pem: bytes, pages: Path) -> list[Rule]:
@@ -49,7 +45,7 @@ def routes(ca_pem: bytes, pages: Path) -> list[Rule]:
             "/trust/lenscast-ca.crt", ca.public_bytes(Encoding.DER), "application/x-x509-ca-cert"
         ),
         _file("/trust/lenscast.mobileconfig", profile(ca_pem), "application/x-apple-aspen-config"),
-        url(r"/css/((?:theme|trust)\.css)", StyleHandler, {"path": str(pages / "css")}),
+        url(r"/css/((?:theme|trust)\.css)", StaticFileHandler, {"path": str(pages / "css")}),
     ]
 
 
@@ -95,8 +91,8 @@ class FileHandler(RequestHandler):
         self._content_type = content_type
 
     def set_default_headers(self) -> None:
-        """The security headers, on errors too."""
-        _set_headers(self)
+        """A stricter policy than that of the other pages, on errors too."""
+        self.set_header("Content-Security-Policy", POLICY)
 
     def get(self) -> None:
         """The body."""
@@ -108,21 +104,8 @@ class FileHandler(RequestHandler):
         self.get()
 
 
-class StyleHandler(StaticFileHandler):
-    """A style sheet of the page."""
-
-    def set_default_headers(self) -> None:
-        """The security headers, on errors too."""
-        _set_headers(self)
-
-
 def _file(path: str, content: bytes, content_type: str) -> Rule:
     return url(path, FileHandler, {"content": content, "content_type": content_type})
-
-
-def _set_headers(handler: RequestHandler) -> None:
-    for name, value in HEADERS.items():
-        handler.set_header(name, value)
 
 
 def _identity(part: str, fingerprint: str) -> dict[str, str]:

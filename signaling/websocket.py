@@ -7,10 +7,17 @@ import asyncio
 import logging
 
 from tornado.iostream import StreamClosedError
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.websocket import (
+    WebSocketClosedError,
+    WebSocketHandler,
+    WebSocketProtocol,
+    WebSocketProtocol13,
+)
 
 from signaling.config import Limits
-from signaling.hub import Connection, Hub
+from signaling.errors import Refusal
+from signaling.framing import StrictProtocol
+from signaling.hub import POLICY_VIOLATION, Connection, Hub, error_text
 from signaling.outbox import Ending
 
 log = logging.getLogger(__name__)
@@ -19,6 +26,11 @@ MAX_FRAME = 4
 """How many times the message limit Tornado takes before it closes with 1009: up to there the
 client gets an error message and keeps its connection."""
 
+FRAME_BATCH = 32
+"""Frames of one client taken in one go; then others have their turn on the event loop."""
+
+_NO_STATUS = 1005  # RFC 6455 7.1.5: a close frame came, and no code in it.
+_CONTROL_FRAME_BYTES = 4096  # What pings, pongs and the close frame may add to one message.
 _CLOSE_REASON_BYTES = 123  # RFC 6455 5.5: a control frame carries 125 bytes, 2 are the code.
 
 
@@ -33,12 +45,22 @@ class SocketHandler(WebSocketHandler):
         self._tasks: list[asyncio.Task[None]] = []
         self._pong = asyncio.Event()
 
+    def check_origin(self, origin: str) -> bool:
+        """Any: `site` has looked at the origin already, and knows `public_url`."""
+        return True
+
     async def open(self, *_args: str, **_kwargs: str) -> None:
         """The handshake is done."""
         # Small messages that others wait for: Nagle's algorithm would hold them back.
         self.set_nodelay(True)
+        self._bound_writes()
         origin = f"{self.request.protocol}://{self.request.host}"
-        self._connection = self._hub.connect(origin, self._drop)
+        address = self.request.remote_ip or ""
+        try:
+            self._connection = self._hub.connect(origin, address, "websocket", self._drop)
+        except Refusal as refusal:
+            await self._turn_away(refusal)
+            return
         self._own(self._write(self._connection), "writer")
         self._own(self._beat(self._connection), "heartbeat")
 
@@ -56,9 +78,15 @@ class SocketHandler(WebSocketHandler):
         for task in self._tasks:
             task.cancel()
         if self._connection is not None:
-            # 1006: no close frame came, so the network or the device went away (RFC 6455 7.1.5).
-            left = self.close_code is not None and self.close_code != 1006
-            self._hub.disconnect(self._connection, "left" if left else "lost")
+            # None: no close frame came, so the network or the device went away.
+            self._hub.disconnect(self._connection, left=self.close_code is not None)
+
+    def get_websocket_protocol(self) -> WebSocketProtocol | None:
+        """Tornado's choice, with what it does not tell."""
+        chosen = super().get_websocket_protocol()
+        if isinstance(chosen, WebSocketProtocol13):
+            return _Protocol(self, mask_outgoing=False, params=chosen.params)
+        return chosen
 
     def _own(self, work: "asyncio._CoroutineLike[None]", name: str) -> None:
         task = asyncio.create_task(work, name=name)
@@ -68,6 +96,9 @@ class SocketHandler(WebSocketHandler):
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("the %s of a connection failed", task.get_name(), exc_info=error)
+            # The client answers the close with one of its own, which is no goodbye.
+            if self._connection is not None:
+                self._hub.disconnect(self._connection, left=False)
             self.close(1011, "The server made a mistake.")
 
     async def _write(self, connection: Connection) -> None:
@@ -93,9 +124,23 @@ class SocketHandler(WebSocketHandler):
             except (WebSocketClosedError, StreamClosedError):
                 return
             except TimeoutError:
-                self._hub.disconnect(connection, "lost")
+                self._hub.disconnect(connection, left=False)
                 self._close(Ending(1001, "No answer to a ping."))
                 return
+
+    async def _turn_away(self, refusal: Refusal) -> None:
+        try:
+            await self.write_message(error_text(refusal))
+        except (WebSocketClosedError, StreamClosedError):
+            return
+        self._close(Ending(POLICY_VIOLATION, refusal.code))
+
+    def _bound_writes(self) -> None:
+        # Tornado has no limit of its own. One message at a time is written, and none is larger
+        # than an outbox; past that, a mistake here ends this connection, not the process.
+        if self.ws_connection is not None and self.ws_connection.stream is not None:
+            limit = self._limits.outbox_bytes + _CONTROL_FRAME_BYTES
+            self.ws_connection.stream.max_write_buffer_size = limit
 
     def _drop(self, code: int, reason: str) -> None:
         for task in self._tasks:
@@ -104,3 +149,22 @@ class SocketHandler(WebSocketHandler):
 
     def _close(self, ending: Ending) -> None:
         self.close(ending.code, ending.reason[:_CLOSE_REASON_BYTES])
+
+
+class _Protocol(StrictProtocol):
+    """Tornado's, which gives no code both for a close frame without one and for no close frame,
+    and takes hundreds of frames before others have their turn (before 6.6 all that wait)."""
+
+    _frames = 0
+
+    async def _receive_frame(self) -> None:
+        await super()._receive_frame()
+        self._frames += 1
+        if self._frames % FRAME_BATCH == 0:
+            await asyncio.sleep(0)
+
+    def _handle_message(self, opcode: int, data: bytes) -> "asyncio.Future[None] | None":
+        handled = super()._handle_message(opcode, data)
+        if opcode == 0x8 and self.close_code is None:
+            self.close_code = _NO_STATUS
+        return handled

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-SECONDS = 5.0
+SECONDS = 20.0
 
 
 class Client:

@@ -88,3 +88,14 @@ def test_links_between_documents_lead_somewhere() -> None:
     for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_security_document_names_tests_that_exist() -> None:
+    """Each promise of docs/security.md names the files of tests that hold it."""
+    text = (ROOT / "docs" / "security.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    promises = [row for row in rows if not row.startswith("| promise")]
+    named = [re.findall(r"`((?:browser/)?test_\w+\.py)`", row) for row in promises]
+    assert all(named), "a promise without a test"
+    missing = {name for names in named for name in names if not (ROOT / "tests" / name).exists()}
+    assert missing == set()

@@ -14,8 +14,11 @@ from tornado.iostream import IOStream
 from tornado.web import Application, RequestHandler
 
 from signaling import tls
+from signaling.config import Limits
 from signaling.entrance import TlsEntrance
+from signaling.hosts import Proxies
 from signaling.port import Port, bind
+from signaling.streams import OpenStreams
 
 
 class Echo(RequestHandler):
@@ -37,6 +40,7 @@ async def entrance(
     inside = TlsEntrance(
         http,
         context,
+        streams=OpenStreams(Limits(), Proxies([])),
         turn=(lambda stream, first: streams.put_nowait((stream, first))) if with_turn else None,
         silence=silence,
     )
@@ -95,6 +99,15 @@ async def test_a_client_that_is_silent_inside_tls_is_closed_in_time(tmp_path: Pa
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", port.number, ssl=trusting(tmp_path)
         )
+        assert await asyncio.wait_for(reader.read(1), 5) == b""
+        writer.close()
+
+
+async def test_a_handshake_that_stops_is_closed_in_time(tmp_path: Path) -> None:
+    """Who sends the beginning of a handshake and no more has the same time."""
+    async with entrance(tmp_path, silence=0.2) as (port, _streams):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port.number)
+        writer.write(b"\x16\x03\x01")
         assert await asyncio.wait_for(reader.read(1), 5) == b""
         writer.close()
 

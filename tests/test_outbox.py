@@ -56,3 +56,26 @@ async def test_ending_wakes_a_reader_that_waits() -> None:
     await asyncio.sleep(0)
     outbox.end(1001, "x")
     assert await asyncio.wait_for(waiting, 1) == Ending(1001, "x")
+
+
+async def test_what_waits_elsewhere_comes_after_what_waits_here() -> None:
+    """Taking over keeps the order, empties the other one, and is not held back by the limits."""
+    old, new = Outbox(2, 100), Outbox(2, 100)
+    for text in ("b", "c"):
+        old.put(text)
+    new.put("a")
+    new.take_over(old)
+    assert not new.put("too many now")
+    assert [await new.get() for _ in range(3)] == ["a", "b", "c"]
+    assert old.put("x" * 100)
+    assert new.put("y" * 100)
+
+
+async def test_taking_over_wakes_a_reader_that_waits() -> None:
+    """A writer that waits for messages gets what was taken over."""
+    old, new = Outbox(2, 100), Outbox(2, 100)
+    waiting = asyncio.ensure_future(new.get())
+    await asyncio.sleep(0)
+    old.put("a")
+    new.take_over(old)
+    assert await asyncio.wait_for(waiting, 1) == "a"

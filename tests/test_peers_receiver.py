@@ -18,7 +18,7 @@ from signaling.protocol import Answer, Error, IceCandidate, Offer, PeerConnected
 from tests.running_server import local_sender_link, running_server
 from tests.test_peers_picture import write_video
 
-SECONDS = 10.0
+SECONDS = 20.0
 MOST_DIFFERENCE = 4.0
 """Of the colour bars, in levels of 255: what compression at these sizes costs is below 2."""
 
@@ -205,8 +205,11 @@ def test_a_link_of_a_sender_makes_no_receiver() -> None:
         Receiver("http://127.0.0.1:1/sender#room.key")
 
 
-async def test_a_stopping_server_ends_a_receiver_with_1001(tmp_path: Path) -> None:
+async def test_a_stopping_server_ends_a_receiver_with_1001(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who waits for a frame is told, and so is who asks after that."""
+    monkeypatch.setattr("lenscast.peers.signaling.COME_BACK_SECONDS", 0)
     async with (
         running_server(Config(), tmp_path) as server,
         Receiver(server.receiver_link) as receiver,

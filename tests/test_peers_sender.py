@@ -30,7 +30,7 @@ from signaling.server import SignalingServer
 from tests.coturn_server import needs_turnserver, running_coturn
 from tests.running_server import local_sender_link, running_server
 
-SECONDS = 10.0
+SECONDS = 20.0
 
 
 async def next_of(client: SignalingClient, kind: type[ServerMessage]) -> ServerMessage:
@@ -163,6 +163,51 @@ async def test_what_a_receiver_sends_does_no_harm(
     assert "no sdp" not in caplog.text
 
 
+@pytest.mark.parametrize("restart", [True, "anew"])
+async def test_a_receiver_that_asks_for_repair_gets_another_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restart: bool | str
+) -> None:
+    """Whichever repair it asks for, and also after its connection has failed."""
+    monkeypatch.setattr("lenscast.peers.session.RENEWAL_SECONDS", 0)
+    async with (
+        running_server(Config(), tmp_path) as server,
+        Sender(local_sender_link(server), small()) as sender,
+        SignalingClient(server.receiver_link) as receiver,
+    ):
+        offers = [await next_of(receiver, Offer)]
+        await receiver.send(Control({"restart": restart}))
+        offers.append(await next_of(receiver, Offer))
+        sender._sessions.end(receiver.registered.id)
+        await receiver.send(Control({"restart": restart}))
+        offers.append(await next_of(receiver, Offer))
+        # aiortc makes a certificate for each.
+        certificates = {
+            line
+            for offer in offers
+            if isinstance(offer, Offer)
+            for line in offer.sdp.splitlines()
+            if line.startswith("a=fingerprint:sha-256 ")
+        }
+        assert len(certificates) == 3
+
+
+async def test_a_receiver_that_asks_too_often_keeps_its_connection(tmp_path: Path) -> None:
+    """A session that has only just begun is not replaced."""
+    async with (
+        running_server(Config(), tmp_path) as server,
+        Sender(local_sender_link(server), small()) as sender,
+        SignalingClient(server.receiver_link) as receiver,
+    ):
+        await next_of(receiver, Offer)
+        session, _ = sender._sessions._sessions[receiver.registered.id]
+        session.begun = asyncio.get_running_loop().time() + SECONDS
+        for _ in range(3):
+            await receiver.send(Control({"restart": True}))
+        async with Receiver(server.receiver_link) as other:
+            await asyncio.wait_for(other.frame(), SECONDS)
+        assert sender._sessions._sessions[receiver.registered.id][0] is session
+
+
 async def test_a_flood_of_candidates_ends_that_connection_only(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -201,8 +246,11 @@ async def test_a_bad_key_raises_its_code_and_stops_the_track(tmp_path: Path) -> 
     assert picture.readyState == "ended"
 
 
-async def test_a_stopping_server_ends_a_sender_with_1001(tmp_path: Path) -> None:
+async def test_a_stopping_server_ends_a_sender_with_1001(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`wait` raises it; leaving does not raise it again."""
+    monkeypatch.setattr("lenscast.peers.signaling.COME_BACK_SECONDS", 0)
     async with running_server(Config(), tmp_path) as server:
         async with Sender(local_sender_link(server), small()) as sender:
             await server.stop()
@@ -211,8 +259,11 @@ async def test_a_stopping_server_ends_a_sender_with_1001(tmp_path: Path) -> None
         assert ended.value.code == 1001
 
 
-async def test_leaving_raises_what_nobody_was_told(tmp_path: Path) -> None:
+async def test_leaving_raises_what_nobody_was_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An error that nobody waited for is not lost."""
+    monkeypatch.setattr("lenscast.peers.signaling.COME_BACK_SECONDS", 0)
 
     async def send_until_it_is_over(server: SignalingServer) -> None:
         async with Sender(local_sender_link(server), small()) as sender:

@@ -20,10 +20,19 @@ from tornado.websocket import WebSocketHandler
 from lenscast.peers.signaling import ConnectionEnded, SignalingClient
 from signaling.config import Config, Server
 from signaling.errors import Refusal
-from signaling.protocol import Offer, PeerConnected, PeerDisconnected, State
+from signaling.protocol import (
+    Control,
+    Offer,
+    PeerConnected,
+    PeerDisconnected,
+    ServerMessage,
+    State,
+    TurnConfig,
+)
+from signaling.server import SignalingServer
 from tests.running_server import local_sender_link, running_server
 
-SECONDS = 5.0
+SECONDS = 20.0
 REGISTERED = json.dumps(
     {"type": "registered", "role": "receiver", "turnConfig": {"iceServers": []}, "id": "me"}
 )
@@ -152,7 +161,14 @@ async def test_a_server_that_does_not_answer_register_times_out() -> None:
                 pass
 
 
-async def test_a_stopping_server_ends_the_connection_with_1001(tmp_path: Path) -> None:
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client gives up as soon as its connection has ended."""
+    monkeypatch.setattr("lenscast.peers.signaling.COME_BACK_SECONDS", 0)
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_server_that_stays_away_ends_the_connection_with_1001(tmp_path: Path) -> None:
     """`receive` raises the close code and the reason, each time; `send` does too."""
     async with (
         running_server(Config(), tmp_path) as server,
@@ -167,6 +183,7 @@ async def test_a_stopping_server_ends_the_connection_with_1001(tmp_path: Path) -
             await client.send(State({}))
 
 
+@pytest.mark.usefixtures("at_once")
 async def test_a_connection_that_breaks_ends_with_1006() -> None:
     """Without a close frame the code is 1006 (RFC 6455 7.1.5)."""
 
@@ -306,3 +323,158 @@ async def test_a_link_of_https_is_trusted_by_its_ca(tmp_path: Path) -> None:
         trusting = ssl.create_default_context(cadata=(tmp_path / "ca.pem").read_text())
         async with SignalingClient(link, ssl_context=trusting) as client:
             assert client.registered.role == "sender"
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client comes back without much waiting."""
+    monkeypatch.setattr("lenscast.peers.signaling.DELAYS", (0.02,))
+
+
+def cut_off(client: SignalingClient) -> None:
+    """End a connection as a network does that goes away: without a close frame."""
+    assert client._socket is not None
+    assert client._socket.protocol is not None
+    assert client._socket.protocol.stream is not None
+    client._socket.protocol.stream.close()
+
+
+async def received(client: SignalingClient) -> ServerMessage:
+    return await asyncio.wait_for(client.receive(), SECONDS)
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_client_that_was_cut_off_comes_back_as_the_same_peer(tmp_path: Path) -> None:
+    """Its id is the same, it gets fresh ICE servers and what was said meanwhile, and neither side
+    hears that anyone was gone: media goes on."""
+    async with (
+        running_server(Config(), tmp_path) as server,
+        SignalingClient(server.receiver_link) as receiver,
+        SignalingClient(local_sender_link(server)) as sender,
+    ):
+        assert isinstance(await received(receiver), PeerConnected)
+        assert isinstance(await received(sender), PeerConnected)
+        identity = sender.registered.id
+        before = sender.registered.ice_servers
+        cut_off(sender)
+        await receiver.send(Control({"n": 1}))
+        fresh = await received(sender)
+        assert isinstance(fresh, TurnConfig)
+        assert fresh.ice_servers == sender.registered.ice_servers
+        assert before
+        assert await received(sender) == Control({"n": 1}, from_=receiver.registered.id)
+        assert (sender.registered.id, sender.registered.resumed) == (identity, True)
+        await sender.send(State({"status": "live"}))
+        assert await received(receiver) == State({"status": "live"}, from_=identity)
+        await sender.close()
+        assert await received(receiver) == PeerDisconnected("sender", identity, "left")
+
+
+@pytest.mark.usefixtures("soon")
+async def test_what_is_sent_while_a_client_is_cut_off_waits(tmp_path: Path) -> None:
+    """`send` ends when the message is with the next connection."""
+    async with (
+        running_server(Config(), tmp_path) as server,
+        SignalingClient(server.receiver_link) as receiver,
+        SignalingClient(local_sender_link(server)) as sender,
+    ):
+        await received(receiver)
+        cut_off(sender)
+        sending = asyncio.ensure_future(sender.send(State({"n": 1})))
+        await asyncio.sleep(0)
+        assert not sending.done()
+        assert isinstance(await received(sender), PeerConnected)
+        assert isinstance(await received(sender), TurnConfig)
+        await asyncio.wait_for(sending, SECONDS)
+        assert await received(receiver) == State({"n": 1}, from_=sender.registered.id)
+
+
+async def serve_again(first: SignalingServer, folder: Path) -> SignalingServer:
+    """Another server at the ports of one that has stopped."""
+    ports = dataclasses.replace(first.config.server, port=first.port, local_port=first.local_port)
+    server = SignalingServer(dataclasses.replace(first.config, server=ports), folder)
+    await server.start()
+    return server
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_client_outlives_the_server(tmp_path: Path) -> None:
+    """With the next process on the same state folder both peers keep their ids."""
+    async with (
+        running_server(Config(), tmp_path) as first,
+        SignalingClient(first.receiver_link) as receiver,
+        SignalingClient(local_sender_link(first)) as sender,
+    ):
+        await received(receiver)
+        await received(sender)
+        ids = receiver.registered.id, sender.registered.id
+        await first.stop()
+        waiting = [asyncio.ensure_future(received(peer)) for peer in (receiver, sender)]
+        second = await serve_again(first, tmp_path)
+        try:
+            assert {type(message) for message in await asyncio.gather(*waiting)} == {TurnConfig}
+            assert (receiver.registered.id, sender.registered.id) == ids
+            await sender.send(Offer("v=0"))
+            assert await received(receiver) == Offer("v=0", from_=ids[1])
+        finally:
+            await second.stop()
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_client_that_is_a_new_peer_starts_anew(tmp_path: Path) -> None:
+    """Where it comes back under another id, those it had met are gone first, and are met again."""
+    async with (
+        running_server(Config(), tmp_path) as server,
+        SignalingClient(server.receiver_link) as receiver,
+        SignalingClient(local_sender_link(server)) as sender,
+    ):
+        await received(receiver)
+        await received(sender)
+        identity, other = sender.registered.id, receiver.registered.id
+        sender._token = "damaged"
+        cut_off(sender)
+        assert await received(sender) == PeerDisconnected("receiver", other, "lost")
+        assert isinstance(await received(sender), TurnConfig)
+        assert await received(sender) == PeerConnected("receiver", other)
+        assert sender.registered.id != identity
+
+
+async def test_a_client_that_is_replaced_does_not_come_back(tmp_path: Path) -> None:
+    """Close code 4001: the peer goes on by another connection, and two would fight for it."""
+    async with (
+        running_server(Config(), tmp_path) as server,
+        SignalingClient(server.receiver_link) as older,
+    ):
+        newer = SignalingClient(server.receiver_link)
+        newer._token = older.registered.resume
+        async with newer:
+            assert newer.registered.id == older.registered.id
+            with pytest.raises(ConnectionEnded) as ended:
+                await received(older)
+            assert (ended.value.code, ended.value.reason) == (4001, "replaced")
+
+
+async def test_a_connection_that_is_silent_is_cut_without_a_goodbye(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A close frame that arrives late would give the seat away: none is sent."""
+    for name, value in (("PING_SECONDS", 0.05), ("PONG_SECONDS", 0.05), ("COME_BACK_SECONDS", 0)):
+        monkeypatch.setattr(f"lenscast.peers.signaling.{name}", value)
+    release = asyncio.Event()
+    codes: asyncio.Queue[int | None] = asyncio.Queue()
+
+    class Stuck(WebSocketHandler):
+        async def on_message(self, message: str | bytes) -> None:
+            await self.write_message(REGISTERED)
+            await release.wait()
+
+        def on_close(self) -> None:
+            codes.put_nowait(self.close_code)
+
+    async with serving(url("/ws", Stuck)) as origin:
+        async with SignalingClient(f"{origin}/receiver") as client:
+            with pytest.raises(ConnectionEnded) as ended:
+                await received(client)
+            assert ended.value.code == 1006
+        release.set()
+        assert await asyncio.wait_for(codes.get(), SECONDS) is None

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import errno
+import logging
+import os
 import socket
 from collections.abc import AsyncIterator
 
@@ -26,12 +28,30 @@ class Taker:
         return await asyncio.wait_for(self.taken.get(), 5)
 
 
+class Faulty(socket.socket):
+    """A listener whose `accept` fails so many times before it works."""
+
+    def __init__(self, listener: socket.socket, error: int, times: int) -> None:
+        super().__init__(fileno=listener.detach())
+        self.setblocking(False)
+        self.error = error
+        self.times = times
+        self.asked = 0
+
+    def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+        self.asked += 1
+        if self.times:
+            self.times -= 1
+            raise OSError(self.error, os.strerror(self.error))
+        return super().accept()
+
+
 @contextlib.asynccontextmanager
 async def listening(
-    silence: float = 30, stun: Taker | None = None
+    silence: float = 30, stun: Taker | None = None, listener: socket.socket | None = None
 ) -> AsyncIterator[tuple[Port, Taker, Taker]]:
     tls, http = Taker(), Taker()
-    listener = bind("127.0.0.1", 0, "server.port")
+    listener = listener or bind("127.0.0.1", 0, "server.port")
     opened = Port(listener, silence=silence, tls=tls, http=http, stun=stun)
     try:
         yield opened, tls, http
@@ -126,6 +146,66 @@ async def test_one_silent_connection_too_many_closes_the_oldest(
         (await http.next()).close()
         first.close()
         second.close()
+
+
+@pytest.mark.parametrize("error", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
+async def test_without_sockets_to_give_the_port_waits_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: int
+) -> None:
+    """It asks again after a while, without spinning, with one line in the log each time."""
+    monkeypatch.setattr(port, "RETRY_SECONDS", 0.05)
+    faulty = Faulty(bind("127.0.0.1", 0, "server.port"), error, times=3)
+    async with listening(listener=faulty) as (opened, _tls, http):
+        _reader, writer = await connect(opened.number)
+        writer.write(b"G")
+        (await http.next()).close()
+        assert faulty.asked <= 3 + 2  # The one that was waiting, and that there is no other.
+        said = [r for r in caplog.records if r.levelno >= logging.WARNING]
+        assert len(said) == 3
+        assert all(r.exc_info is None for r in said)
+        writer.close()
+
+
+async def test_without_sockets_to_give_a_silent_one_makes_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What has said nothing for longest is closed."""
+    monkeypatch.setattr(port, "RETRY_SECONDS", 0.05)
+    faulty = Faulty(bind("127.0.0.1", 0, "server.port"), errno.EMFILE, times=0)
+    async with listening(listener=faulty) as (opened, _tls, http):
+        oldest, first = await connect(opened.number)
+        _reader, speaker = await connect(opened.number)
+        speaker.write(b"G")
+        (await http.next()).close()  # By now the silent one is accepted too.
+        faulty.times = 1
+        _reader, second = await connect(opened.number)
+        assert await ended(oldest)
+        second.write(b"G")
+        (await http.next()).close()
+        for writer in (first, speaker, second):
+            writer.close()
+
+
+async def test_a_connection_that_broke_while_waiting_does_no_harm() -> None:
+    """The next one is accepted at once."""
+    faulty = Faulty(bind("127.0.0.1", 0, "server.port"), errno.ECONNABORTED, times=1)
+    async with listening(listener=faulty) as (opened, _tls, http):
+        _reader, writer = await connect(opened.number)
+        writer.write(b"G")
+        (await http.next()).close()
+        writer.close()
+
+
+async def test_closing_while_it_waits_for_sockets_ends_it() -> None:
+    """Nobody is asked for anything afterwards."""
+    faulty = Faulty(bind("127.0.0.1", 0, "server.port"), errno.EMFILE, times=1)
+    async with listening(listener=faulty) as (opened, _tls, _http):
+        _reader, writer = await connect(opened.number)
+        async with asyncio.timeout(5):
+            while faulty.times:
+                await asyncio.sleep(0.01)
+    assert faulty.fileno() == -1
+    writer.close()
 
 
 async def test_closing_closes_the_listener_and_what_is_silent() -> None:

@@ -29,7 +29,7 @@ CANDIDATE = {"candidate": "candidate:1 1 udp 1 192.0.2.1 9 typ host", "sdpMid": 
 
 
 def parse(text: str | bytes) -> protocol.ClientMessage:
-    return protocol.parse(text, max_message=65536, max_sdp=32768)
+    return protocol.parse(text, max_message=65536, max_sdp=32768, max_candidate=4096)
 
 
 def refusal(text: str | bytes) -> Refusal:
@@ -45,6 +45,10 @@ def refusal(text: str | bytes) -> Refusal:
         (
             {"type": "register", "role": "receiver", "room": "r", "key": "k", "name": "n"},
             Register("receiver", "r", "k", "n"),
+        ),
+        (
+            {"type": "register", "role": "sender", "resume": "t" * 256},
+            Register("sender", resume="t" * 256),
         ),
         ({"type": "offer", "sdp": "v=0"}, Offer("v=0")),
         ({"type": "offer", "sdp": "v=0", "to": "p"}, Offer("v=0", to="p")),
@@ -91,6 +95,27 @@ def test_a_client_message_is_read_word_for_word(
                 "invite": {"url": "u", "qr": "<svg/>"},
             },
         ),
+        (
+            Registered(
+                "receiver",
+                (),
+                "p",
+                "r",
+                (PeerInfo("q", "sender", away=True),),
+                resume="token",
+                resumed=True,
+            ),
+            {
+                "type": "registered",
+                "role": "receiver",
+                "turnConfig": {"iceServers": []},
+                "id": "p",
+                "room": "r",
+                "peers": [{"id": "q", "role": "sender", "away": True}],
+                "resume": "token",
+                "resumed": True,
+            },
+        ),
         (PeerConnected("sender", "p"), {"type": "peer-connected", "peer": "sender", "id": "p"}),
         (
             PeerDisconnected("sender", "p", "lost"),
@@ -119,6 +144,7 @@ def test_a_server_message_is_written_word_for_word(
     "message",
     [
         Registered("sender", ({"urls": ["stun:a"]},), "p", "r"),
+        Registered("sender", (), "p", "r", resume="token", resumed=True),
         PeerConnected("sender", "p", "Phone"),
         PeerDisconnected("sender", "p", "lost"),
         Offer("v=0", from_="p"),
@@ -159,6 +185,15 @@ def test_a_peer_in_python_reads_what_the_server_writes(message: protocol.ServerM
         ('{"type": "offer", "sdp": "", "to": 5}', Code.BAD_FIELD),
         (json.dumps({"type": "offer", "sdp": "x" * 32769}), Code.SDP_TOO_LARGE),
         (json.dumps({"type": "control", "settings": {"x": "y" * 65536}}), Code.MESSAGE_TOO_LARGE),
+        (
+            json.dumps({"type": "ice-candidate", "candidate": {"candidate": "x" * 4097}}),
+            Code.CANDIDATE_TOO_LARGE,
+        ),
+        (
+            json.dumps({"type": "ice-candidate", "candidate": {"candidate": "\xe9" * 2049}}),
+            Code.CANDIDATE_TOO_LARGE,
+        ),
+        ('{"type": "ice-candidate", "candidate": {"candidate": 1}}', Code.BAD_FIELD),
         ('{"type": "ice-candidate"}', Code.MISSING_FIELD),
         ('{"type": "ice-candidate", "candidate": "x"}', Code.BAD_FIELD),
         ('{"type": "ice-candidate", "candidate": {}}', Code.MISSING_FIELD),
@@ -181,6 +216,19 @@ def test_a_bad_message_is_refused_with_its_code(text: str | bytes, code: Code) -
     assert refused.sentence.endswith(".")
 
 
+@pytest.mark.parametrize("resume", [1, "", "t" * 257, None, [], {}])
+def test_what_is_no_resume_token_is_passed_over(resume: Any) -> None:
+    """A token alone never makes the server refuse a registration."""
+    wire = {"type": "register", "role": "sender", "resume": resume}
+    assert parse(json.dumps(wire)) == Register("sender", resume="" if resume == "" else None)
+
+
+def test_a_candidate_at_its_limit_is_read() -> None:
+    """The limit is on bytes, and is itself allowed."""
+    wire = {"type": "ice-candidate", "candidate": {"candidate": "x" * 4096}}
+    assert isinstance(parse(json.dumps(wire)), IceCandidate)
+
+
 def test_unknown_fields_are_passed_over() -> None:
     """Both sides can grow: what a message does not have is no error."""
     assert parse('{"type": "offer", "sdp": "v=0", "later": 1}') == Offer("v=0")
@@ -194,11 +242,12 @@ def test_a_client_cannot_say_who_it_is() -> None:
 def test_secrets_do_not_show_in_a_printed_message() -> None:
     """A message that ends up in a log holds no key, no SDP, no candidate and no credential."""
     messages = [
-        Register("sender", "r", "HUSH"),
+        Register("sender", "r", "HUSH", resume="HUSH"),
         Offer("HUSH"),
         Answer("HUSH"),
         IceCandidate({"candidate": "HUSH"}),
         Registered("sender", ({"credential": "HUSH"},), "p", "r", (), Invite("HUSH", "HUSH")),
+        Registered("sender", (), "p", "r", resume="HUSH"),
         TurnConfig(({"credential": "HUSH"},)),
     ]
     assert "HUSH" not in repr(messages)
@@ -212,7 +261,9 @@ json_values = st.recursive(
 types = st.sampled_from(
     ["register", "offer", "answer", "ice-candidate", "control", "state", "error", "x"]
 )
-names = st.sampled_from(["role", "room", "key", "sdp", "to", "candidate", "settings", "state"])
+names = st.sampled_from(
+    ["role", "room", "key", "resume", "sdp", "to", "candidate", "settings", "state"]
+)
 
 
 @given(st.text() | st.binary() | json_values.map(json.dumps))

@@ -1,14 +1,10 @@
-"""Rooms, without any socket: who is told what, who may say what, and that nothing is left over."""
+"""Rooms, without any socket: who is told what, who may say what, and who may come back."""
 
 import dataclasses
-from collections import defaultdict
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from signaling.errors import Code, Refusal
+from signaling.errors import Code
 from signaling.links import Links
 from signaling.protocol import (
     Answer,
@@ -22,51 +18,20 @@ from signaling.protocol import (
     PeerInfo,
     Register,
     Registered,
-    ServerMessage,
     State,
     TurnConfig,
 )
-from signaling.rooms import Delivery, Rooms
-from turn.servers import Coturn, NoTurn, TurnServers
-
-NOW = 1_000_000.0
-
-
-def invite(room: str, origin: str) -> Invite:
-    return Invite(f"{origin}/sender#{room}", "<svg/>")
-
-
-def open_rooms(
-    *, max_rooms: int = 10, senders: int = 8, receivers: int = 8, turn: TurnServers | None = None
-) -> Rooms:
-    capacity = {"sender": senders, "receiver": receivers}
-    return Rooms(
-        max_rooms=max_rooms,
-        capacity=capacity,
-        keys=None,
-        turn=turn or NoTurn(),
-        invite=invite,
-    )
-
-
-def join(rooms: Rooms, peer_id: str, role: str, room: str | None = None) -> list[Delivery]:
-    return rooms.receive(peer_id, Register(role, room), NOW, origin="https://here")
-
-
-def refused(rooms: Rooms, peer_id: str, message: ClientMessage) -> Code:
-    with pytest.raises(Refusal) as caught:
-        rooms.receive(peer_id, message, NOW)
-    return caught.value.code
-
-
-def to(deliveries: list[Delivery], peer_id: str) -> list[ServerMessage]:
-    return [d.message for d in deliveries if d.peer_id == peer_id]
+from signaling.rooms import Delivery
+from tests.rooms_bed import NOW, SECRET, Recording, a_pair, join, open_rooms, refused, to, token
+from turn.servers import Coturn
 
 
 def test_a_sender_that_registers_is_answered() -> None:
-    """`registered` carries role, id, room and the TURN configuration; a sender gets no invite."""
-    deliveries = join(open_rooms(), "s", "sender")
-    assert deliveries == [Delivery("s", Registered("sender", (), "s", "default"))]
+    """`registered` carries role, id, room, the TURN configuration and a token to come back with; a
+    sender gets no invite.
+    """
+    expected = Registered("sender", (), "s", "default", resume=token("s", "sender"))
+    assert join(open_rooms(), "s", "sender") == [Delivery("s", expected)]
 
 
 def test_a_receiver_is_given_the_link_for_a_phone() -> None:
@@ -212,10 +177,8 @@ def test_a_full_server_opens_no_more_rooms() -> None:
 
 def test_a_key_is_needed_where_access_is_by_key() -> None:
     """A wrong key, none, or one of another role does not open the room."""
-    keys = Links(b"s" * 32)
-    rooms = Rooms(
-        max_rooms=1, capacity={"sender": 1, "receiver": 1}, keys=keys, turn=NoTurn(), invite=invite
-    )
+    keys = Links(SECRET)
+    rooms = open_rooms(keys=keys)
     for wrong in (None, "", "x", keys.key("abc", "receiver"), keys.key("abd", "sender")):
         assert refused(rooms, "s", Register("sender", "abc", wrong)) == Code.BAD_KEY
     assert refused(rooms, "s", Register("sender")) == Code.BAD_KEY
@@ -262,96 +225,41 @@ def test_servers_that_do_not_expire_are_not_sent_again() -> None:
 
 def test_the_credentials_of_a_peer_that_left_are_revoked() -> None:
     """Whoever issues credentials is told when their peer is gone."""
-
-    class Recording(NoTurn):
-        def __init__(self) -> None:
-            self.revoked: list[str] = []
-
-        def revoke(self, peer_id: str) -> None:
-            self.revoked.append(peer_id)
-
     turn = Recording()
-    rooms = open_rooms(turn=turn)
-    join(rooms, "s", "sender")
+    rooms = a_pair(turn)
     rooms.leave("s", "left")
     assert turn.revoked == ["s"]
 
 
-class RoomsMachine(RuleBasedStateMachine):
-    """Random joins, messages and drops, against a model that is a dictionary."""
-
-    peers = Bundle("peers")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rooms = open_rooms(max_rooms=2, senders=2, receivers=2)
-        self.model: dict[str, tuple[str, str]] = {}
-        self.count = 0
-
-    @rule(
-        target=peers,
-        role=st.sampled_from(["sender", "receiver"]),
-        room=st.sampled_from(["one", "two", "three"]),
-    )
-    def join(self, role: str, room: str) -> str:
-        self.count += 1
-        peer_id = f"p{self.count}"
-        try:
-            deliveries = self.rooms.receive(peer_id, Register(role, room), NOW)
-        except Refusal:
-            rooms = {there for there, _role in self.model.values()}
-            full = list(self.model.values()).count((room, role)) == 2
-            assert full or (room not in rooms and len(rooms) == 2)
-            return peer_id
-        self.model[peer_id] = (room, role)
-        self.check_confined(deliveries, room)
-        return peer_id
-
-    @rule(peer=peers, target_peer=peers | st.none(), kind=st.integers(0, 4))
-    def send(self, peer: str, target_peer: str | None, kind: int) -> None:
-        message = (
-            Offer("v=0", to=target_peer),
-            Answer("v=0", to=target_peer),
-            IceCandidate(None, to=target_peer),
-            Control({}, to=target_peer),
-            State({}, to=target_peer),
-        )[kind]
-        try:
-            deliveries = self.rooms.receive(peer, message, NOW)
-        except Refusal:
-            return
-        room, role = self.model[peer]
-        self.check_confined(deliveries, room)
-        for delivery in deliveries:
-            assert self.model[delivery.peer_id][1] != role
-            assert getattr(delivery.message, "from_", None) == peer
-
-    @rule(peer=consumes(peers))
-    def leave(self, peer: str) -> None:
-        deliveries = self.rooms.leave(peer, "left")
-        room, _role = self.model.pop(peer, ("", ""))
-        self.check_confined(deliveries, room)
-
-    def check_confined(self, deliveries: list[Delivery], room: str) -> None:
-        assert all(self.model[d.peer_id][0] == room for d in deliveries)
-
-    @invariant()
-    def counts_are_the_model_s(self) -> None:
-        counts = self.rooms.counts()
-        roles: dict[str, int] = defaultdict(int)
-        for _room, role in self.model.values():
-            roles[role] += 1
-        assert counts.peers == len(self.model)
-        assert counts.rooms == len({room for room, _role in self.model.values()})
-        assert {k: v for k, v in counts.by_role.items() if v} == dict(roles)
-
-    def teardown(self) -> None:
-        for peer in list(self.model):
-            self.rooms.leave(peer, "left")
-        # White box on purpose: no residue means that nothing is kept, counted or not.
-        assert not self.rooms._rooms
-        assert not self.rooms._peers
+def test_turn_credentials_never_run_out_in_a_running_session() -> None:
+    """With a tick every 5 s whoever stays always holds credentials with time left."""
+    rooms = open_rooms(turn=Coturn(["turn:192.0.2.1"], "secret", 60))
+    (welcome,) = to(join(rooms, "s", "sender"), "s")
+    assert isinstance(welcome, Registered)
+    held = welcome.ice_servers
+    for now in range(int(NOW), int(NOW) + 1000, 5):
+        for message in to(rooms.tick(now), "s"):
+            assert isinstance(message, TurnConfig)
+            held = message.ice_servers
+        expires = int(held[0]["username"].partition(":")[0])
+        assert expires - now >= 60 / 2 - 5
 
 
-RoomsMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
-test_random_sequences_leave_no_residue = RoomsMachine.TestCase
+def test_candidates_are_limited_for_each_offer_or_answer() -> None:
+    """Past the limit each one is refused; the next offer or answer allows as many again."""
+    rooms = a_pair()
+    for peer, description in (("s", Offer("v=0")), ("r", Answer("v=0"))):
+        for _ in range(2):
+            rooms.receive(peer, description, NOW)
+            for _ in range(3):
+                assert rooms.receive(peer, IceCandidate(None), NOW)
+            assert refused(rooms, peer, IceCandidate(None)) == Code.TOO_MANY_CANDIDATES
+
+
+def test_the_candidates_of_one_peer_do_not_count_for_another() -> None:
+    """Each has its own limit, and a refused one is not counted."""
+    rooms = a_pair()
+    assert refused(rooms, "s", IceCandidate(None, to="nobody")) == Code.UNKNOWN_TARGET
+    for peer in ("s", "r"):
+        for _ in range(3):
+            assert rooms.receive(peer, IceCandidate(None), NOW)

@@ -144,7 +144,8 @@ async def test_a_client_that_does_not_close_does_not_hold_up_the_end(tmp_path: P
         link = read_link(said["receiver"])
         with socket.create_connection(("127.0.0.1", said["local_port"])) as stuck:
             stuck.sendall(
-                b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
                 b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
             )
             assert b"101" in stuck.recv(100)

@@ -284,3 +284,31 @@ async def test_both_ports_are_free_again_when_one_could_not_be_had(tmp_path: Pat
         with pytest.raises(SetupError, match="is in use"):
             await second.start()
         await second.stop()
+
+
+async def test_open_access_has_a_secret_too(tmp_path: Path) -> None:
+    """A client may come back to the next process where links have no keys."""
+    settings = config.from_values({"access": "open"})
+    async with (
+        running_server(settings, tmp_path) as server,
+        client(server.receiver_link) as peer,
+    ):
+        first = await peer.register("sender")
+    async with (
+        running_server(settings, tmp_path) as server,
+        client(server.receiver_link) as peer,
+    ):
+        second = await peer.register("sender", resume=first["resume"])
+    assert (second["id"], second["resumed"]) == (first["id"], True)
+
+
+async def test_the_metrics_are_those_of_this_server(tmp_path: Path) -> None:
+    """Rooms, peers by role and the relay's figures are read off when somebody asks."""
+    settings = config.from_values({"access": "open"})
+    async with running_server(settings, tmp_path) as server, client(server.receiver_link) as peer:
+        await peer.register("sender")
+        lines = server.metrics.text().decode().splitlines()
+        assert "lenscast_rooms 1.0" in lines
+        assert 'lenscast_peers{role="sender"} 1.0' in lines
+        assert "lenscast_relay_allocations 0.0" in lines
+        assert 'lenscast_connections{transport="websocket"} 1.0' in lines

@@ -1,10 +1,9 @@
 """The state folder: private, written whole, never overwritten."""
 
+import errno
 import hashlib
 import os
 import stat
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from signaling import state
 from signaling.errors import SetupError
+from tests.at_once import READY, run_at_once
 
 STARTED_AT_ONCE = 6
 
@@ -69,6 +69,27 @@ def test_secret_is_kept(tmp_path: Path) -> None:
     assert len(secret) == 32
     assert mode(tmp_path / "secret") == 0o600
     assert state.load_secret(tmp_path) == secret
+
+
+def test_open_secret_is_closed(tmp_path: Path) -> None:
+    """A secret that others could read, from a restored backup say, is closed to them and used."""
+    secret = state.load_secret(tmp_path)
+    (tmp_path / "secret").chmod(0o644)
+    assert state.load_secret(tmp_path) == secret
+    assert mode(tmp_path / "secret") == 0o600
+
+
+def test_file_that_cannot_be_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that stays open to others is reported with its path. The fault is made up."""
+    state.load_secret(tmp_path)
+    (tmp_path / "secret").chmod(0o644)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    with pytest.raises(SetupError, match=f"{tmp_path / 'secret'} can be read by other users"):
+        state.load_secret(tmp_path)
 
 
 def test_secrets_differ(tmp_path: Path) -> None:
@@ -149,30 +170,9 @@ def test_processes_started_at_once_share_a_secret(tmp_path: Path) -> None:
     """Processes that start at once on a fresh folder end up with one secret."""
     script = (
         "import hashlib, sys; from pathlib import Path; from signaling import state;"
-        "print('ready', flush=True); sys.stdin.readline();"
+        f"{READY}"
         "print(hashlib.sha256(state.load_secret(Path(sys.argv[1]))).hexdigest())"
     )
     folder = tmp_path / "state"
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", script, str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(STARTED_AT_ONCE)
-    ]
-    try:
-        for process in started:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-        for process in started:
-            assert process.stdin is not None
-            process.stdin.write("\n")
-            process.stdin.flush()
-        digests = {process.communicate(timeout=30)[0].strip() for process in started}
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
+    digests = run_at_once(STARTED_AT_ONCE, script, [str(folder)])
     assert digests == {hashlib.sha256(state.load_secret(folder)).hexdigest()}

@@ -6,7 +6,7 @@ import socket
 import ssl
 import stat
 import subprocess
-import sys
+import warnings
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from signaling import tls
 from signaling.errors import SetupError
+from tests.at_once import READY, run_at_once
 
 NOW = datetime.now(UTC)
 LAN = "192.168.1.20"
@@ -259,33 +260,12 @@ def test_processes_started_at_once_share_a_ca(tmp_path: Path) -> None:
     """Processes that start at once on a fresh folder end up with one CA, which serves them all."""
     script = (
         "import sys; from datetime import *; from pathlib import Path; from signaling import tls;"
-        "print('ready', flush=True); sys.stdin.readline(); folder = Path(sys.argv[1]);"
+        f"{READY} folder = Path(sys.argv[1]);"
         "tls.local_ca_context(folder, sys.argv[2:], datetime.now(UTC));"
         "print(tls.fingerprint(tls.ca_certificate(folder)))"
     )
     folder = tmp_path / "state"
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", script, str(folder), LAN],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(STARTED_AT_ONCE)
-    ]
-    try:
-        for process in started:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-        for process in started:
-            assert process.stdin is not None
-            process.stdin.write("\n")
-            process.stdin.flush()
-        printed = {process.communicate(timeout=60)[0].strip() for process in started}
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
+    printed = run_at_once(STARTED_AT_ONCE, script, [str(folder), LAN])
     assert printed == {tls.fingerprint(tls.ca_certificate(folder))}
     before = contents(folder)
     tls.local_ca_context(folder, [LAN], NOW)
@@ -341,6 +321,25 @@ def test_oldest_version(folder: Path) -> None:
     """TLS 1.2 is the oldest version that is spoken."""
     context = tls.local_ca_context(folder, [LAN], NOW)
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+async def test_an_older_version_gets_no_handshake(folder: Path) -> None:
+    """A client that speaks TLS 1.1 at most is refused, though it could with a laxer server."""
+    old = only_tls_1_1(trusting(folder / "ca.pem"))
+    lax = only_tls_1_1(tls.local_ca_context(folder, [LAN], NOW))
+    assert (await greet(lax, old, LAN)).version() == "TLSv1.1"
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        await greet(tls.local_ca_context(folder, [LAN], NOW), old, LAN)
+
+
+def only_tls_1_1(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Set that no other version is spoken, which OpenSSL 3 must be talked into."""
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1_1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    return context
 
 
 async def test_own_certificate(folder: Path) -> None:

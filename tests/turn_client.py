@@ -296,3 +296,13 @@ def _listener(family: int, host: str) -> socket.socket:
         listener.listen()
         listener.setblocking(False)
         return listener
+
+
+def pair(harness: Harness) -> tuple[Peer, Peer]:
+    """Two peers that permit each other."""
+    ann, bob = harness.allocated("ann"), harness.allocated("bob")
+    harness.permit(ann, bob)
+    harness.permit(bob, ann)
+    ann.client.sent.clear()
+    bob.client.sent.clear()
+    return ann, bob

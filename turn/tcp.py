@@ -20,6 +20,9 @@ from turn.stun import HEADER_BYTES, MAGIC_COOKIE
 
 log = logging.getLogger(__name__)
 
+BATCH = 32
+"""Messages of one connection taken in one go; then others have their turn on the event loop."""
+
 _READ_BYTES = 65536
 _CHANNEL_HEADER = 4
 
@@ -120,10 +123,12 @@ class TcpConnections:
     async def _read(self, client: TcpClient, first: bytes) -> None:
         buffer = bytearray(first)
         while True:
-            for message in split(buffer):
-                self._relay.receive(client, memoryview(message), self._clock())
-            # Where bytes wait already the next line does not give way to others by itself.
-            await asyncio.sleep(0)
+            messages = split(buffer)
+            # At least once: where bytes wait already, reading does not give way by itself.
+            for start in range(0, len(messages) or 1, BATCH):
+                for message in messages[start : start + BATCH]:
+                    self._relay.receive(client, memoryview(message), self._clock())
+                await asyncio.sleep(0)
             buffer += await client.stream.read_bytes(_READ_BYTES, partial=True)
 
     def _ended(self, client: TcpClient, task: "asyncio.Task[None]") -> None:

@@ -20,6 +20,7 @@ from lenscast.peers.signaling import SignalingClient
 from lenscast.peers.tasks import Tasks
 from signaling.protocol import (
     Answer,
+    Control,
     Error,
     IceCandidate,
     Offer,
@@ -135,6 +136,9 @@ class Sender:
                     self._sessions.begin(message.id)
                 case PeerDisconnected():
                     self._sessions.end(message.id)
+                case Control(settings={"restart": True | "anew"}, from_=str(receiver)):
+                    # aiortc has no ICE restart: both need another connection.
+                    self._sessions.renew(receiver)
                 case Answer() | IceCandidate():
                     self._sessions.hand(message)
                 case TurnConfig():

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 GATHERING_SECONDS = 0.3
 CLOSE_SECONDS = 0.6
+RENEWAL_SECONDS = 1.0
+"""A session is not replaced more often than this because the remote peer asks for it."""
 INBOX = 64
 
 # What aiortc raises on a description or candidate that it cannot read or use: its parser checks
@@ -61,6 +63,7 @@ class Session:
     peer_id: the remote peer's id.
     connection: the RTCPeerConnection.
     drop: ends this session, for the reason given; None where that needs no mention.
+    begun: when it began, in seconds of the event loop.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Session:
         self.peer_id = peer_id
         self.connection = RTCPeerConnection(configuration)
         self.drop = drop
+        self.begun = asyncio.get_running_loop().time()
         self._tasks = tasks
         self._inbox: asyncio.Queue[Offer | Answer | IceCandidate] = asyncio.Queue(INBOX)
         self._helpers: list[asyncio.Task[None]] = []
@@ -191,6 +195,12 @@ class Sessions:
             peer_id, self._configuration(), lambda why: self._drop(session, why), self._tasks
         )
         self._sessions[peer_id] = session, self._tasks.start(self._run(session), f"peer {peer_id}")
+
+    def renew(self, peer_id: str) -> None:
+        """Start another session with a peer that asks for it, unless one has only just begun."""
+        now = asyncio.get_running_loop().time()
+        if peer_id not in self or now - self._sessions[peer_id][0].begun >= RENEWAL_SECONDS:
+            self.begin(peer_id)
 
     def hand(self, message: Offer | Answer | IceCandidate) -> None:
         """Give a message to the session that it is for; to none if that has ended."""

@@ -1,12 +1,16 @@
-"""A client of the signaling server: joins a room by its link and carries messages.
+"""A client of the signaling server: joins a room by its link, carries messages, and comes back.
 
-Owns the WebSocket of a peer that lives in Python. Imports `signaling.links`, `.protocol` and
+Owns the WebSocket of a peer that lives in Python, and opens another one as the same peer when it
+breaks. Imports `signaling.links`, `.protocol` and
 `.errors`, and Tornado; touches no media.
 """
 
 import asyncio
+import itertools
 import logging
+import random
 import ssl
+from collections import deque
 from types import TracebackType
 from typing import Self
 
@@ -22,7 +26,16 @@ from tornado.websocket import (
 from signaling import protocol
 from signaling.errors import Code, Refusal
 from signaling.links import read_link
-from signaling.protocol import ClientMessage, Error, Register, Registered, ServerMessage
+from signaling.protocol import (
+    ClientMessage,
+    Error,
+    PeerConnected,
+    PeerDisconnected,
+    Register,
+    Registered,
+    ServerMessage,
+    TurnConfig,
+)
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +44,18 @@ PING_SECONDS = 15.0
 PONG_SECONDS = 10.0
 MAX_MESSAGE_BYTES = 1 << 20
 
+DELAYS = (0.3, 1.2, 2.7, 4.8, 7.0)
+"""Seconds before each try to come back, more or less by a fifth; the last one again and again."""
+COME_BACK_SECONDS = 60.0
+"""After that it is over: a server keeps a seat for `limits.resume_seconds`, 45 by default."""
+
 NORMAL = 1000
+GOING_AWAY = 1001
 PROTOCOL_ERROR = 1002
 NO_CLOSE_FRAME = 1006
+SERVER_MISTAKE = 1011
+
+_COMES_BACK_AFTER = (GOING_AWAY, NO_CLOSE_FRAME, SERVER_MISTAKE)
 
 
 class ConnectionEnded(ConnectionError):
@@ -58,6 +80,11 @@ class SignalingClient:
     queued here but one message, so a client that does not read answers no ping either, and the
     server lets it go.
 
+    When the connection breaks, or the server stops, `receive` opens another one as the same peer,
+    with its id, while `send` waits. Other peers that are away for a while are not reported, so
+    whoever uses this keeps its media connections. Where the server takes it for a new peer, all
+    others are first reported as gone. Fresh ICE servers come as a `TurnConfig` either way.
+
     Parameters
     ----------
     link: the link of a sender or receiver, as the server prints it.
@@ -72,7 +99,7 @@ class SignalingClient:
     """
 
     registered: Registered
-    """The server's answer: the peer's own id, its room and its ICE servers."""
+    """The server's newest answer: the peer's own id, its room and its ICE servers."""
 
     def __init__(
         self,
@@ -87,8 +114,13 @@ class SignalingClient:
         self._ssl_context = ssl_context
         self._timeout = timeout
         self._socket: WebSocketClientConnection | None = None
+        self._heart: asyncio.Task[None] | None = None
+        self._usable = asyncio.Event()
         self._ended: ConnectionEnded | None = None
         self._read_all = False
+        self._token: str | None = None
+        self._met: dict[str, str] = {}
+        self._news: deque[ServerMessage] = deque()
 
     async def __aenter__(self) -> Self:
         """Connect and register.
@@ -100,8 +132,7 @@ class SignalingClient:
         """
         try:
             async with asyncio.timeout(self._timeout):
-                self._socket = await self._connect()
-                await self._register()
+                await self._join()
         except TimeoutError as error:
             await self.close()
             raise ConnectionError(
@@ -129,36 +160,49 @@ class SignalingClient:
         ConnectionEnded: there are no more; also each time it is called after that.
         """
         while True:
-            text = await self._read()
+            if self._ended is not None:
+                raise self._ended
+            if self._news:
+                return self._news.popleft()
             try:
-                return protocol.parse_from_server(text)
-            except Refusal as refusal:
-                if refusal.code != Code.UNKNOWN_TYPE:
-                    raise self._end(PROTOCOL_ERROR, refusal.sentence) from refusal
-                log.debug("passed over: %s", refusal.sentence)
+                message = await self._read()
+            except ConnectionEnded as ended:
+                await self._come_back(ended)
+            else:
+                if self._is_news(message):
+                    return message
 
     async def send(self, message: ClientMessage) -> None:
         """Send a message, and wait until its bytes are with the system.
+
+        It waits while `receive` opens another connection.
 
         Raises
         ------
         ConnectionEnded: the connection is over.
         """
-        if self._ended is not None or self._socket is None:
-            raise self._end(NORMAL, "It was closed here.")
-        try:
-            await self._socket.write_message(protocol.encode(message))
-        except (WebSocketClosedError, StreamClosedError) as error:
-            raise self._closed(self._socket) from error
+        while True:
+            await self._usable.wait()
+            if self._ended is not None or self._socket is None:
+                raise self._end(ConnectionEnded(NORMAL, "It was closed here."))
+            socket = self._socket
+            try:
+                await self._write(socket, message)
+                return
+            except ConnectionEnded:
+                if socket is self._socket and self._ended is None:
+                    self._usable.clear()  # Until whoever receives has noticed, and has mended it.
 
     async def close(self) -> None:
         """Close the connection, within a second. Doing so twice is harmless."""
         socket, self._socket = self._socket, None
         if socket is None:
             return
+        if self._heart is not None:
+            self._heart.cancel()
         stream = socket.protocol.stream if socket.protocol else None
         socket.close(NORMAL)
-        self._end(NORMAL, "It was closed here.")
+        self._end(ConnectionEnded(NORMAL, "It was closed here."))
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 while not self._read_all:
@@ -167,6 +211,58 @@ class SignalingClient:
             # The server does not answer the close frame; Tornado would wait for it for 5 s.
             if stream is not None:
                 stream.close()
+
+    async def _join(self) -> None:
+        if self._socket is not None:
+            _cut(self._socket)
+        self._socket = await self._connect()
+        self._read_all = False
+        if self._heart is not None:
+            self._heart.cancel()
+        self._heart = asyncio.create_task(_beat(self._socket), name="heartbeat of a client")
+        self._heart.add_done_callback(_report_death)
+        await self._register(self._socket)
+        self._usable.set()
+
+    async def _come_back(self, ended: ConnectionEnded) -> None:
+        """Go on by another connection; raises what ended the old one where that fails."""
+        self._usable.clear()
+        if ended.code not in _COMES_BACK_AFTER:
+            raise self._end(ended)
+        clock = asyncio.get_running_loop().time
+        until = clock() + COME_BACK_SECONDS
+        for delay in itertools.chain(DELAYS, itertools.repeat(DELAYS[-1])):
+            pause = delay * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+            if clock() + pause > until:
+                raise self._end(ended)
+            await asyncio.sleep(pause)
+            try:
+                async with asyncio.timeout(self._timeout):
+                    await self._join()
+            except (ConnectionError, Refusal, TimeoutError) as error:
+                log.info("not back yet: %s", error)
+            else:
+                self._tell_of_return()
+                return
+
+    def _tell_of_return(self) -> None:
+        if not self.registered.resumed:
+            gone = (PeerDisconnected(role, peer, "lost") for peer, role in self._met.items())
+            self._news.extend(gone)
+            self._met.clear()
+        self._news.append(TurnConfig(self.registered.ice_servers))
+
+    def _is_news(self, message: ServerMessage) -> bool:
+        match message:
+            case PeerConnected():
+                known = message.id in self._met
+                self._met[message.id] = message.peer
+                return not known
+            case PeerDisconnected(reason="away"):
+                return False
+            case PeerDisconnected():
+                self._met.pop(message.id, None)
+        return True
 
     async def _connect(self) -> WebSocketClientConnection:
         request = HTTPRequest(
@@ -180,8 +276,6 @@ class SignalingClient:
         connecting = asyncio.ensure_future(
             websocket_connect(
                 request,
-                ping_interval=PING_SECONDS,
-                ping_timeout=PONG_SECONDS,
                 max_message_size=MAX_MESSAGE_BYTES,
             )
         )
@@ -193,34 +287,84 @@ class SignalingClient:
         except (OSError, HTTPClientError, WebSocketError) as error:
             raise ConnectionError(f"Cannot reach {self.link.origin}: {error}") from error
 
-    async def _register(self) -> None:
+    async def _register(self, socket: WebSocketClientConnection) -> None:
         link = self.link
-        await self.send(Register(link.role, link.room, link.key, self._name))
-        answer = await self.receive()
+        register = Register(link.role, link.room, link.key, self._name, self._token)
+        await self._write(socket, register)
+        answer = await self._read()
         match answer:
             case Registered():
                 self.registered = answer
+                self._token = answer.resume
             case Error():
                 raise _refusal(answer)
             case _:
-                raise self._end(PROTOCOL_ERROR, f"{answer.type} came before registered.")
+                raise ConnectionEnded(PROTOCOL_ERROR, f"{answer.type} came before registered.")
 
-    async def _read(self) -> str | bytes:
-        if self._ended is not None or self._socket is None:
-            raise self._end(NORMAL, "It was closed here.")
-        text = await self._socket.read_message()
-        if text is None:
-            self._read_all = True
-            raise self._closed(self._socket)
-        return text
+    async def _write(self, socket: WebSocketClientConnection, message: ClientMessage) -> None:
+        try:
+            await socket.write_message(protocol.encode(message))
+        except (WebSocketClosedError, StreamClosedError) as error:
+            raise _closed(socket) from error
 
-    def _closed(self, socket: WebSocketClientConnection) -> ConnectionEnded:
-        return self._end(socket.close_code or NO_CLOSE_FRAME, socket.close_reason or "")
+    async def _read(self) -> ServerMessage:
+        while True:
+            if self._ended is not None or self._socket is None:
+                raise self._end(ConnectionEnded(NORMAL, "It was closed here."))
+            socket = self._socket
+            text = await socket.read_message()
+            if text is None:
+                self._read_all = True
+                raise self._ended or _closed(socket)
+            try:
+                return protocol.parse_from_server(text)
+            except Refusal as refusal:
+                if refusal.code != Code.UNKNOWN_TYPE:
+                    raise ConnectionEnded(PROTOCOL_ERROR, refusal.sentence) from refusal
+                log.debug("passed over: %s", refusal.sentence)
 
-    def _end(self, code: int, reason: str) -> ConnectionEnded:
+    def _end(self, ended: ConnectionEnded) -> ConnectionEnded:
         if self._ended is None:
-            self._ended = ConnectionEnded(code, reason)
+            self._ended = ended
+        self._usable.set()  # Whoever waits to send is told.
         return self._ended
+
+
+async def _beat(socket: WebSocketClientConnection) -> None:
+    """Cut a connection by which nothing comes any more.
+
+    Tornado's own heartbeat would say goodbye, with a close frame that may arrive later on: then
+    the server would give this peer's seat away.
+    """
+    pong = asyncio.Event()
+    socket.on_pong = lambda data: pong.set()  # type: ignore[method-assign]
+    while True:
+        await asyncio.sleep(PING_SECONDS)
+        pong.clear()
+        try:
+            socket.ping()
+            await asyncio.wait_for(pong.wait(), PONG_SECONDS)
+        except (WebSocketClosedError, StreamClosedError):
+            return
+        except TimeoutError:
+            _cut(socket)
+            return
+
+
+def _cut(socket: WebSocketClientConnection) -> None:
+    """Close a connection without a goodbye."""
+    if socket.protocol is not None and socket.protocol.stream is not None:
+        socket.protocol.stream.close()
+    socket.close()
+
+
+def _closed(socket: WebSocketClientConnection) -> ConnectionEnded:
+    return ConnectionEnded(socket.close_code or NO_CLOSE_FRAME, socket.close_reason or "")
+
+
+def _report_death(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("the %s failed", task.get_name(), exc_info=error)
 
 
 def _refusal(error: Error) -> Refusal | ConnectionEnded:

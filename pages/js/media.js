@@ -1,5 +1,5 @@
 /**
- * The camera, the microphone and the screen's wake lock. Imports types only; knows neither pages nor peers.
+ * The camera and the microphone. Imports types only; knows neither pages nor peers.
  */
 
 /** @typedef {import("./protocol.js").Facing} Facing */
@@ -123,49 +123,6 @@ export function facingOf(track) {
     return "user";
   }
   return /\b(back|rear|environment)\b/i.test(track.label) ? "environment" : undefined;
-}
-
-/** Keeps the screen on, also after the page was hidden in between. Does nothing where that is not supported. */
-export class WakeLock {
-  /** @type {WakeLockSentinel | null} */
-  #sentinel = null;
-  #wanted = false;
-  #onVisible = () => this.#request();
-
-  /** Keep the screen on from now. */
-  acquire() {
-    if (!this.#wanted) {
-      this.#wanted = true;
-      document.addEventListener("visibilitychange", this.#onVisible);
-      this.#request();
-    }
-  }
-
-  /** Let the screen sleep again. */
-  release() {
-    this.#wanted = false;
-    document.removeEventListener("visibilitychange", this.#onVisible);
-    const sentinel = this.#sentinel;
-    this.#sentinel = null;
-    sentinel?.release().catch((error) => console.warn("Wake lock:", error));
-  }
-
-  async #request() {
-    if (document.visibilityState !== "visible" || !("wakeLock" in navigator)) {
-      return;
-    }
-    try {
-      const sentinel = await navigator.wakeLock.request("screen");
-      if (this.#wanted) {
-        this.#sentinel = sentinel;
-      } else {
-        await sentinel.release();
-      }
-    } catch (error) {
-      // Refused on a low battery, for example: the camera works without it.
-      console.warn("Wake lock:", error);
-    }
-  }
 }
 
 /** @param {MediaStreamConstraints} constraints */

@@ -1,22 +1,21 @@
 /**
  * One RTCPeerConnection to one remote peer, from the first offer over ICE restarts to the end.
- * Imports protocol types, codecs, sdp and video-limits; knows neither pages nor sockets: messages go out through `send`.
+ * Imports protocol types and video; knows neither pages nor sockets: messages go out through `send`.
  */
 
-import { preferCodec } from "./codecs.js";
-import { sessionId, withStartBitrate } from "./sdp.js";
-import { applyLimits, encoding, startBitrate } from "./video-limits.js";
+import { OutgoingVideo, sessionId } from "./video.js";
 
 /** @typedef {import("./protocol.js").Codec} Codec */
 /** @typedef {import("./protocol.js").Negotiation} Negotiation */
 
-/** @typedef {import("./video-limits.js").VideoLimits} VideoLimits */
+/** @typedef {import("./video.js").VideoLimits} VideoLimits */
 
 /**
  * @typedef {object} PeerOptions
  * @property {string} id the remote peer; stands as `to` in every message sent
  * @property {boolean} offers true for the side that sends media and makes every offer
  * @property {RTCIceServer[]} iceServers
+ * @property {RTCPeerConnection | null} [spare] of `newConnection`, to be used first
  * @property {boolean} [relayOnly] connect through TURN only
  * @property {VideoLimits} [limits] those to begin with, for the side that offers
  * @property {Codec} [codec] the one to offer first, for the side that offers; "auto" if left out
@@ -29,12 +28,6 @@ import { applyLimits, encoding, startBitrate } from "./video-limits.js";
 
 /** How long an offer may stay without an answer, in milliseconds. */
 const ANSWER_TIMEOUT = 10_000;
-/** How long "disconnected" may last before ICE is restarted, in milliseconds; often it mends itself. */
-const PATIENCE = 2_000;
-/** Between two ICE restarts, in milliseconds. */
-const RESTART_INTERVAL = 5_000;
-/** After this time connected, in milliseconds, the sender knows the bandwidth and may make the picture smaller. */
-const SETTLING = 3_000;
 const MAX_EARLY_CANDIDATES = 64;
 /**
  * The same on both sides, so that it needs no negotiation of its own (RFC 8832, 4). What is told is of this moment:
@@ -45,12 +38,23 @@ const CHANNEL = { negotiated: true, id: 0, ordered: false, maxRetransmits: 0 };
 /** How much may wait in the channel, in bytes, before more is dropped. */
 const MAX_BUFFERED = 65_536;
 
+/** @type {RTCBundlePolicy} one path for all; the one thing of a connection that cannot be set later */
+const BUNDLE = "max-bundle";
+
+/** A connection that goes nowhere yet. Making it takes the browser a moment, which may be spent before it is needed. */
+export function newConnection() {
+  return new RTCPeerConnection({ bundlePolicy: BUNDLE });
+}
+
 export class Peer {
   #options;
   /** @type {RTCIceServer[]} */
   #iceServers;
-  /** @type {VideoLimits | null} */
-  #limits;
+  #video;
+  /** The last answer as it came, without this side's hints. */
+  #answer = "";
+  /** @type {RTCPeerConnection | null} */
+  #spare;
   /** @type {RTCPeerConnection | null} */
   #pc = null;
   /** @type {RTCDataChannel | null} */
@@ -65,14 +69,8 @@ export class Peer {
   /** @type {RTCIceCandidateInit[]} */
   #early = [];
   #remoteSession = "";
-  /** @type {number | null} in kbit/s, the same for every answer: another one would reset the estimate */
-  #startBitrate = null;
   #answerTimer = 0;
-  #restartTimer = 0;
-  #settlingTimer = 0;
-  #settled = false;
-  /** @type {Codec} */
-  #codec;
+  #settling = false;
   /** Whether another offer has to follow as soon as the one that is out is answered. */
   #outdated = false;
 
@@ -80,8 +78,8 @@ export class Peer {
   constructor(options) {
     this.#options = options;
     this.#iceServers = options.iceServers;
-    this.#limits = options.limits ?? null;
-    this.#codec = options.codec ?? "auto";
+    this.#spare = options.spare ?? null;
+    this.#video = new OutgoingVideo(options.limits ?? null, options.codec ?? "auto");
   }
 
   /** The remote peer's id. */
@@ -110,17 +108,21 @@ export class Peer {
     }
   }
 
+  /** Make the connection before an offer comes; that takes the browser a moment. For the side that answers. */
+  prepare() {
+    this.#step(async () => {
+      if (!this.#pc) {
+        this.#create();
+      }
+    });
+  }
+
   /** Make the first offer; for the side that offers. Tracks may follow later. */
   start() {
     this.#step(async () => {
       const pc = this.#create();
       const stream = new MediaStream();
-      const encodings = this.#limits ? [encoding(this.#limits)] : undefined;
-      const video = pc.addTransceiver("video", {
-        direction: "sendonly",
-        streams: [stream],
-        sendEncodings: encodings,
-      });
+      const video = this.#video.add(pc, stream);
       const audio = pc.addTransceiver("audio", { direction: "sendonly", streams: [stream] });
       this.#transceivers = { video, audio };
       await this.#offer(pc);
@@ -162,8 +164,11 @@ export class Peer {
    * @param {VideoLimits} limits
    */
   setVideoLimits(limits) {
-    this.#limits = limits;
-    this.#step(() => this.#applyLimits());
+    this.#video.setLimits(limits);
+    this.#step(() => this.#video.apply());
+    if (this.#video.outgrown) {
+      this.probe();
+    }
   }
 
   /**
@@ -171,10 +176,10 @@ export class Peer {
    * @param {Codec} codec
    */
   setCodec(codec) {
-    if (codec === this.#codec) {
+    if (codec === this.#video.codec) {
       return;
     }
-    this.#codec = codec;
+    this.#video.setCodec(codec);
     this.#step(async () => {
       const pc = this.#pc;
       this.#outdated = pc?.signalingState === "have-local-offer";
@@ -184,11 +189,27 @@ export class Peer {
     });
   }
 
-  /** What keeps the picture below its limits, as the browser's encoder says; null where it does not say. */
-  async limitation() {
-    const report = await this.#transceivers.video?.sender.getStats();
-    const outbound = [...(report?.values() ?? [])].find(({ type }) => type === "outbound-rtp");
-    return /** @type {string | null} */ (outbound?.qualityLimitationReason ?? null);
+  /** How sending goes; see OutgoingVideo. */
+  outcome() {
+    return this.#video.outcome();
+  }
+
+  /** Let the browser feel whether the network carries more by now. The remote peer has no part in it. */
+  probe() {
+    this.#step(async () => {
+      const pc = this.#pc;
+      if (pc?.signalingState === "stable" && pc.currentRemoteDescription) {
+        this.#video.raise();
+        await pc.setLocalDescription(await pc.createOffer());
+        await pc.setRemoteDescription({ type: "answer", sdp: this.#video.hint(this.#answer) });
+      }
+    });
+  }
+
+  /** Send the full resolution again, and keep it for a while: the network carries it by now. */
+  restoreSize() {
+    this.#settle();
+    this.#step(() => this.#video.apply());
   }
 
   /**
@@ -200,13 +221,25 @@ export class Peer {
     this.#step(async () => this.#pc?.setConfiguration(this.#configuration()));
   }
 
-  /** Find a new way to the remote peer (RFC 8445, 2.4); for the side that offers. */
+  /**
+   * Find a new way to the remote peer (RFC 8445, 2.4); for the side that offers. An offer that is not answered yet
+   * may be lost: it is sent once more.
+   */
   restart() {
     this.#step(async () => {
       if (this.#pc?.signalingState === "stable") {
         await this.#offer(this.#pc, { iceRestart: true });
+      } else {
+        this.repeat();
       }
     });
+  }
+
+  /** Send the offer once more that is not answered yet, if there is one: it may be lost. */
+  repeat() {
+    if (this.#pc?.signalingState === "have-local-offer") {
+      this.#send(this.#pc);
+    }
   }
 
   /** End it. May be called more than once; nothing is reported afterwards. */
@@ -244,14 +277,16 @@ export class Peer {
     return {
       iceServers: this.#iceServers,
       iceTransportPolicy: this.#options.relayOnly ? "relay" : "all",
-      bundlePolicy: "max-bundle",
+      bundlePolicy: BUNDLE,
     };
   }
 
   #create() {
     this.#discard();
-    const pc = new RTCPeerConnection(this.#configuration());
+    const pc = this.#spare ?? newConnection();
+    this.#spare = null;
     this.#pc = pc;
+    pc.setConfiguration(this.#configuration());
     pc.onicecandidate = ({ candidate }) => {
       // The empty string ends one generation (RFC 8840, 8.2); null follows it.
       if (candidate?.candidate !== "") {
@@ -273,10 +308,8 @@ export class Peer {
 
   #discard() {
     clearTimeout(this.#answerTimer);
-    clearTimeout(this.#restartTimer);
-    clearTimeout(this.#settlingTimer);
-    this.#restartTimer = this.#settlingTimer = 0;
-    this.#settled = this.#outdated = false;
+    this.#settling = this.#outdated = false;
+    this.#video.remove();
     const pc = this.#pc;
     this.#pc = null;
     this.#transceivers = {};
@@ -284,6 +317,7 @@ export class Peer {
       this.#channel.onmessage = null;
       this.#channel = null;
     }
+    this.#answer = "";
     if (pc) {
       pc.onicecandidate = pc.ontrack = pc.onconnectionstatechange = null;
       pc.close();
@@ -293,39 +327,15 @@ export class Peer {
   /** @param {RTCPeerConnection} pc */
   #changed(pc) {
     const state = pc.connectionState;
-    clearTimeout(this.#restartTimer);
-    this.#restartTimer = 0;
-    if (this.#options.offers && (state === "disconnected" || state === "failed")) {
-      this.#restartLater(pc, state === "failed" ? 0 : PATIENCE);
-    }
-    if (this.#options.offers && state === "connected" && this.#settlingTimer === 0) {
-      this.#settlingTimer = setTimeout(() => this.#settle(), SETTLING);
+    if (this.#options.offers && state === "connected" && !this.#settling) {
+      this.#settle();
     }
     this.#report(state);
   }
 
   #settle() {
-    this.#settled = true;
-    this.#step(() => this.#applyLimits());
-  }
-
-  async #applyLimits() {
-    const settled = this.#settled;
-    await applyLimits(this.#transceivers.video?.sender, this.#limits, { settled });
-  }
-
-  /**
-   * "disconnected" and "failed" are not the end: ICE is restarted until it connects or the peer is closed.
-   * @param {RTCPeerConnection} pc
-   * @param {number} delay in milliseconds
-   */
-  #restartLater(pc, delay) {
-    this.#restartTimer = setTimeout(() => {
-      if (pc === this.#pc && pc.connectionState !== "connected") {
-        this.restart();
-        this.#restartLater(pc, RESTART_INTERVAL);
-      }
-    }, delay);
+    this.#settling = true;
+    this.#video.settle(() => this.#step(() => this.#video.apply()));
   }
 
   /**
@@ -333,23 +343,33 @@ export class Peer {
    * @param {RTCOfferOptions} [options]
    */
   async #offer(pc, options) {
-    if (this.#transceivers.video) {
-      preferCodec(this.#transceivers.video, this.#codec, navigator);
-    }
+    this.#video.prefer();
     this.#outdated = false;
     await pc.setLocalDescription(await pc.createOffer(options));
+    this.#send(pc);
+  }
+
+  /** @param {RTCPeerConnection} pc with an offer that is not answered yet */
+  #send(pc) {
     clearTimeout(this.#answerTimer);
-    this.#answerTimer = setTimeout(
-      () => this.#report("failed", new Error("The other side does not answer.")),
-      ANSWER_TIMEOUT,
-    );
+    this.#answerTimer = setTimeout(() => this.#unanswered(pc), ANSWER_TIMEOUT);
     this.#options.send({ type: "offer", sdp: pc.localDescription?.sdp ?? "", to: this.id });
+  }
+
+  /** @param {RTCPeerConnection} pc */
+  #unanswered(pc) {
+    // A picture that runs is not to end because the server, say, is away.
+    if (pc.connectionState !== "connected") {
+      this.#report("failed", new Error("The other side does not answer."));
+    }
   }
 
   /** @param {string} sdp */
   async #acceptOffer(sdp) {
-    const session = sessionId(sdp);
-    const pc = this.#pc && session === this.#remoteSession ? this.#pc : this.#create();
+    // With other certificates it is another connection: the words that people compare hold for one.
+    const session = sessionId(sdp) + certificates(sdp);
+    const known = this.#remoteSession === "" || session === this.#remoteSession;
+    const pc = this.#pc && known ? this.#pc : this.#create();
     this.#remoteSession = session;
     await pc.setRemoteDescription({ type: "offer", sdp });
     await this.#addEarlyCandidates(pc);
@@ -360,17 +380,18 @@ export class Peer {
   /** @param {string} sdp */
   async #acceptAnswer(sdp) {
     const pc = this.#pc;
-    if (!pc) {
+    if (pc?.signalingState !== "have-local-offer") {
+      // The second answer to an offer that was sent twice.
       return;
     }
-    if (this.#limits) {
-      this.#startBitrate ??= startBitrate(this.#limits.maxBitrate);
+    if (this.#answer !== "" && certificates(this.#answer) !== certificates(sdp)) {
+      throw new Error("The other side has another certificate.");
     }
-    const hinted = this.#startBitrate === null ? sdp : withStartBitrate(sdp, this.#startBitrate);
-    await pc.setRemoteDescription({ type: "answer", sdp: hinted });
+    this.#answer = sdp;
+    await pc.setRemoteDescription({ type: "answer", sdp: this.#video.hint(sdp) });
     clearTimeout(this.#answerTimer);
     await this.#addEarlyCandidates(pc);
-    await this.#applyLimits();
+    await this.#video.apply();
     if (this.#outdated) {
       await this.#offer(pc);
     }
@@ -412,4 +433,9 @@ export class Peer {
 /** @param {unknown} error */
 function asError(error) {
   return error instanceof Error ? error : new Error(String(error));
+}
+
+/** @param {string} sdp */
+function certificates(sdp) {
+  return [...new Set(sdp.match(/^a=fingerprint:.*$/gm))].join();
 }

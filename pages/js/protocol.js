@@ -1,5 +1,5 @@
 /**
- * The wire protocol's types, as docs/protocol.md describes them, and the link's fragment.
+ * The wire protocol's types, as docs/protocol.md describes them.
  * Imports nothing; knows no page and no socket.
  */
 
@@ -15,7 +15,7 @@
 /** @typedef {"auto" | "h264" | "vp8" | "vp9" | "av1"} Codec What is preferred; VP8 is always offered as well. */
 
 /** @typedef {{ iceServers: RTCIceServer[] }} TurnConfig */
-/** @typedef {{ id: string, role: Role, name?: string }} PeerInfo */
+/** @typedef {{ id: string, role: Role, name?: string, away?: boolean }} PeerInfo */
 /** @typedef {{ url: string, qr: string }} Invite `qr` is an SVG document. */
 
 /**
@@ -33,6 +33,7 @@
  * @property {Priority} [priority]
  * @property {Codec} [codec] the choice, not what it led to
  * @property {Codec[]} [codecs] those that may be asked for
+ * @property {string} [reason] why it is paused
  * @property {string} [notice] a sentence for a person, or ""
  */
 
@@ -44,6 +45,7 @@
  * @property {boolean} [microphone]
  * @property {Priority} [priority]
  * @property {Codec} [codec]
+ * @property {true | "anew"} [restart] find another way for the media, or make the whole connection anew
  */
 
 /**
@@ -54,10 +56,12 @@
  * @property {string} [id]
  * @property {string} [room]
  * @property {PeerInfo[]} [peers]
+ * @property {string} [resume] the token to come back with
+ * @property {boolean} [resumed] this is the same peer as before
  * @property {Invite} [invite]
  */
 
-/** @typedef {{ type: "register", role: Role, room?: string, key?: string, name?: string }} Register */
+/** @typedef {{ type: "register", role: Role, room?: string, key?: string, name?: string, resume?: string }} Register */
 /** @typedef {{ type: "peer-connected", peer: Role, id: string, name?: string }} PeerConnected */
 /** @typedef {{ type: "peer-disconnected", peer: Role, id: string, reason?: string }} PeerDisconnected */
 /** @typedef {{ type: "offer", sdp: string, to?: string, from?: string }} Offer */
@@ -73,20 +77,4 @@
 /** @typedef {Register | Routed} ClientMessage */
 /** @typedef {Registered | PeerConnected | PeerDisconnected | Routed | TurnConfigMessage | ErrorMessage} ServerMessage */
 
-/**
- * Read a link's fragment, `#ROOM.KEY`, `#ROOM` or nothing.
- * @param {string} hash as `location.hash` gives it
- * @returns {{ room?: string, key?: string }}
- */
-export function readFragment(hash) {
-  const text = hash.replace(/^#/, "");
-  if (text === "") {
-    return {};
-  }
-  const dot = text.indexOf(".");
-  if (dot < 0) {
-    return { room: text };
-  }
-  const key = text.slice(dot + 1);
-  return key === "" ? { room: text.slice(0, dot) } : { room: text.slice(0, dot), key };
-}
+export {};

@@ -4,7 +4,7 @@
  * the DOM helpers of view.
  */
 
-import { readPresets } from "./presets.js";
+import { readPresets } from "./settings.js";
 import { byId, show } from "./view.js";
 
 /** @typedef {import("./protocol.js").CameraState} CameraState */

@@ -1,7 +1,7 @@
 /**
  * One phone that sends: its connection, what it tells of its camera, and its tile.
- * Imports peer, the tile, its panel, the buffer, the state's reader and the texts; knows neither the socket nor the
- * other senders.
+ * Imports peer, the tile, its panel, the watch, the buffer, the state's reader and the texts; knows neither the socket
+ * nor the other senders.
  */
 
 import { Peer } from "./peer.js";
@@ -10,6 +10,7 @@ import { StatsPanel } from "./receiver-panel.js";
 import { readCameraState } from "./receiver-state.js";
 import { labelFor, noteFor } from "./receiver-texts.js";
 import { Tile } from "./receiver-tile.js";
+import { FrameWatch } from "./receiver-watch.js";
 
 /** @typedef {import("./protocol.js").CameraState} CameraState */
 /** @typedef {import("./protocol.js").ClientMessage} ClientMessage */
@@ -25,10 +26,19 @@ import { Tile } from "./receiver-tile.js";
  * @property {HTMLTemplateElement} template of its tile
  * @property {(message: ClientMessage) => void} send
  * @property {() => void} change anything that the page shows may have changed
+ * @property {() => void} interrupted the media does not come any more
+ * @property {() => void} lost it was away for too long
  * @property {() => void} select a person chose its tile
  * @property {() => void} detail a person asked for the other view of the statistics
  * @property {(buffer: number) => void} buffer a person chose how long media waits, in milliseconds
  */
+
+/** How long "disconnected" may last before a restart is asked for, in milliseconds; often it mends itself. */
+const PATIENCE = 2_000;
+/** Before it is asked for once more, in milliseconds. */
+const ASKING_INTERVAL = 5_000;
+/** How long the server keeps the place of a sender that is away, in milliseconds (docs/protocol.md). */
+const AWAY_TIMEOUT = 45_000;
 
 export class Sender {
   #options;
@@ -42,6 +52,12 @@ export class Sender {
   /** @type {RTCRtpReceiver[]} */
   #receivers = [];
   #buffer = 0;
+  #mendTimer = 0;
+  #awayTimer = 0;
+  #watch = new FrameWatch(() => ({
+    receiver: this.#due() ? this.#videoReceiver() : null,
+    ask: (restart) => this.#mend(restart),
+  }));
 
   /** @param {SenderOptions} options */
   constructor(options) {
@@ -65,6 +81,22 @@ export class Sender {
       message: (text) => this.#panel.receive(text),
       change: (state, error) => this.#changed(state, error),
     });
+    this.#peer.prepare();
+  }
+
+  /** The connection, for its words; null until there is an offer. */
+  get connection() {
+    return this.#peer.connection;
+  }
+
+  /** Whether its media can come. */
+  get connected() {
+    return this.#connection === "connected";
+  }
+
+  /** Whether its media comes, as far as is known. */
+  get flowing() {
+    return this.connected && !this.#watch.broken;
   }
 
   /** What its `state` said last; null until there was one. */
@@ -114,6 +146,28 @@ export class Sender {
     this.#peer.setIceServers(iceServers);
   }
 
+  /**
+   * It is not among those in the room, but may be on its way, as after a restart of the server. `lost` is called where
+   * it does not come in time.
+   */
+  expect() {
+    clearTimeout(this.#awayTimer);
+    this.#awayTimer = setTimeout(() => this.#options.lost(), AWAY_TIMEOUT);
+  }
+
+  /** It is in the room. */
+  greet() {
+    clearTimeout(this.#awayTimer);
+    if (this.#connection === "disconnected" || this.#connection === "failed") {
+      this.restart();
+    }
+  }
+
+  /** Ask it to find another way for its media. */
+  restart() {
+    this.control({ restart: true });
+  }
+
   /** @param {ControlSettings} settings */
   control(settings) {
     this.#options.send({ type: "control", settings, to: this.#options.id });
@@ -150,6 +204,9 @@ export class Sender {
 
   /** End the connection and take the tile away. */
   close() {
+    clearTimeout(this.#mendTimer);
+    clearTimeout(this.#awayTimer);
+    this.#watch.close();
     this.#peer.close();
     this.tile.remove();
   }
@@ -172,10 +229,38 @@ export class Sender {
    */
   #changed(state, error) {
     this.#connection = state;
+    clearTimeout(this.#mendTimer);
+    if (state === "disconnected" || state === "failed") {
+      this.#mendLater(state === "failed" ? 0 : PATIENCE);
+    }
     if (error) {
       console.warn(`Connection to ${this.#options.id}: ${error.message}`);
       this.#broken = state === "failed";
     }
     this.#options.change();
+  }
+  /** @param {number} delay in milliseconds */
+  #mendLater(delay) {
+    this.#mendTimer = setTimeout(() => {
+      this.#mend(true);
+      this.#mendLater(ASKING_INTERVAL);
+    }, delay);
+  }
+
+  /** @param {true | "anew"} restart */
+  #mend(restart) {
+    this.#options.interrupted();
+    this.control({ restart });
+  }
+
+  /** Whether frames are to come. */
+  #due() {
+    const live = this.#camera?.status === "live" && document.visibilityState === "visible";
+    return live && this.#connection === "connected";
+  }
+
+  #videoReceiver() {
+    const receivers = this.#receivers.filter(({ track }) => track.readyState === "live");
+    return receivers.find(({ track }) => track.kind === "video") ?? null;
   }
 }

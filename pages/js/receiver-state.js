@@ -16,6 +16,7 @@ const MAX_NOTICE = 160;
 export function readCameraState(raw) {
   return {
     status: raw.status === "paused" ? "paused" : "live",
+    reason: label(raw.reason),
     camera: label(raw.camera),
     facing: raw.facing === "user" || raw.facing === "environment" ? raw.facing : undefined,
     preset: label(raw.preset) ?? null,

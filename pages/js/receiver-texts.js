@@ -4,7 +4,7 @@
 
 /** @typedef {import("./protocol.js").CameraState} CameraState */
 
-/** @typedef {"bad-link" | "room-full" | "server-full" | "server-gone" | "no-webrtc"} Problem */
+/** @typedef {"bad-link" | "room-full" | "server-full" | "server-gone" | "replaced" | "no-webrtc"} Problem */
 
 /** @typedef {{ title: string, text: string, advice: string }} ProblemText */
 
@@ -16,6 +16,11 @@ export const PROBLEMS = {
     title: "This link does not open the room",
     text: "Its key is wrong, or belongs to another server.",
     advice: "Copy the receiver link again from the terminal where lenscast runs.",
+  },
+  replaced: {
+    title: "This page was replaced",
+    text: "Its place in the room was taken by a newer connection of the same page.",
+    advice: "Go on in the newer window, or load this page again.",
   },
   "room-full": {
     title: "This room is full",
@@ -64,11 +69,31 @@ export function problemText(error, hasKey) {
  * @returns {Problem | null}
  */
 export function problemOf(code, final) {
-  if (code === "room-full" || code === "server-full") {
+  if (code === "room-full" || code === "server-full" || code === "replaced") {
     return code;
   }
   return final ? "bad-link" : null;
 }
+
+/**
+ * Why a phone sends nothing, by the reason in its state.
+ * @type {Record<string, Note>}
+ */
+const PAUSES = {
+  hidden: {
+    title: "Paused",
+    text: "The phone is locked, or another app or page is in front. Open the page on the phone again.",
+    busy: false,
+  },
+  interrupted: {
+    title: "Camera interrupted",
+    text: "A call or another app has the phone’s camera. The picture comes back by itself when it is free.",
+    busy: true,
+  },
+};
+
+/** @type {Note} */
+const PAUSED = { title: "Paused", text: "Resume it on the phone.", busy: false };
 
 /**
  * @param {object} tile
@@ -94,7 +119,8 @@ export function noteFor({ connection, broken, picture, camera }) {
     };
   }
   if (camera?.status === "paused") {
-    return { title: "Paused", text: "Resume it on the phone.", busy: false };
+    const { reason = "" } = camera;
+    return Object.hasOwn(PAUSES, reason) ? PAUSES[reason] : PAUSED;
   }
   if (picture) {
     return null;

@@ -1,9 +1,10 @@
 /**
  * The toolbar over the video: its buttons, their keys, and when it steps aside. Owns the toolbar's elements;
- * imports the DOM helpers of view. What a button does is the page's.
+ * imports the DOM helpers of view, and whether words are possible. What a button does is the page's.
  */
 
 import { byId, mirror, show, text } from "./view.js";
+import { wordsPossible } from "./words-opener.js";
 
 /**
  * @typedef {object} ToolbarActions
@@ -15,6 +16,7 @@ import { byId, mirror, show, text } from "./view.js";
  * @property {() => void} detail all the figures, or the first few again
  * @property {() => void} unmute
  * @property {() => void} invite
+ * @property {() => void} words
  */
 
 /**
@@ -39,6 +41,7 @@ const KEYS = {
   p: "pip",
   s: "stats-toggle",
   u: "unmute",
+  c: "words-open",
 };
 /** With the shift key. */
 const DETAIL_KEY = "s";
@@ -59,6 +62,8 @@ export class Toolbar {
     button("stats-toggle").addEventListener("click", actions.stats);
     button("unmute").addEventListener("click", actions.unmute);
     button("invite").addEventListener("click", actions.invite);
+    button("words-open").addEventListener("click", actions.words);
+    show(button("words-open"), wordsPossible());
     show(button("pip"), document.pictureInPictureEnabled === true);
     show(button("fullscreen"), document.fullscreenEnabled === true);
     this.#listen();

@@ -1,9 +1,10 @@
 /**
- * The one camera that the sender page has open, and changing it while it is live.
- * Imports media; knows neither the page nor peers.
+ * The one camera that the sender page has open: changing it while it is live, and getting it back when a call or
+ * another app took it. Imports media and sender-retry; knows neither the page nor peers.
  */
 
-import { cameraConstraints, facingOf, MediaError, openCamera } from "./media.js";
+import { cameraConstraints, cameraPermission, facingOf, MediaError, openCamera } from "./media.js";
+import { Retry } from "./sender-retry.js";
 
 /** @typedef {import("./media.js").CameraWish} CameraWish */
 /** @typedef {import("./media.js").MediaErrorKind} MediaErrorKind */
@@ -20,6 +21,9 @@ const UNMUTE_TIMEOUT = 1_000;
 /**
  * @typedef {object} CameraHandlers
  * @property {() => void} opened a camera is open, or the open one has new settings
+ * @property {(failures: number) => void} interrupted it delivers nothing any more and is opened anew until it does;
+ *   how often that failed by now
+ * @property {(track: MediaStreamTrack) => Promise<boolean>} delivers whether a track gives pictures
  * @property {(choice: Choice) => void} restored the newest choice cannot be had, the one before is back
  * @property {(kind: MediaErrorKind) => void} failed no camera can be had
  */
@@ -35,6 +39,12 @@ export class Camera {
   #busy = false;
   /** Grows with every `close`, so that a camera which opens too late is noticed. */
   #generation = 0;
+  /** @type {MediaStreamTrack | null} one that stood still though it was live */
+  #still = null;
+  #retry = new Retry({
+    attempt: () => this.#attempt(),
+    vain: (failures) => this.#handlers.interrupted(failures),
+  });
 
   /** @param {CameraHandlers} handlers */
   constructor(handlers) {
@@ -53,11 +63,15 @@ export class Camera {
   /**
    * Open a camera; one that is open is closed first, for many phones cannot have two.
    * @param {Choice} choice
+   * @param {Promise<MediaStreamTrack>} [opening] of this choice, where it has begun already
    */
-  async open(choice) {
+  async open(choice, opening) {
     this.close();
     this.#wanted = choice;
-    await this.#work(() => this.#replace(choice));
+    const failure = await this.#work(() => this.#replace(choice, opening));
+    if (failure) {
+      this.#handlers.failed(failure.kind);
+    }
   }
 
   /**
@@ -66,19 +80,30 @@ export class Camera {
    */
   async change(choice) {
     this.#wanted = choice;
-    if (!this.#busy && this.#track) {
-      await this.#work(() => this.#follow());
+    if (this.#retry.running) {
+      this.#retry.now();
+    } else if (!this.#busy && this.#track && (await this.#work(() => this.#follow()))) {
+      this.#interrupt();
     }
   }
 
   /** The page is in front again: open the camera anew if the system took it away meanwhile. */
   async check() {
     const track = this.#track;
-    const works =
-      !track || (track.readyState === "live" && (!track.muted || (await unmuted(track))));
-    if (!works && track === this.#track) {
-      await this.#recover();
+    if (!track || this.#busy || this.#retry.running) {
+      return;
     }
+    if (!flows(track)) {
+      this.#interrupt();
+    } else if (!(await this.#handlers.delivers(track)) && track === this.#track && !this.#busy) {
+      this.#still = track;
+      this.#interrupt();
+    }
+  }
+
+  /** While it is interrupted: try at once. */
+  retry() {
+    this.#retry.now();
   }
 
   /** Release the camera. May be called more than once. */
@@ -86,6 +111,7 @@ export class Camera {
     this.#generation += 1;
     this.#busy = false;
     this.#wanted = null;
+    this.#retry.stop();
     this.#drop();
   }
 
@@ -103,6 +129,7 @@ export class Camera {
   /**
    * Do something that ends with an open camera, then tell; never rejects for want of a camera.
    * @param {() => Promise<void>} work
+   * @returns {Promise<MediaError | null>} why there is none
    */
   async #work(work) {
     const generation = this.#generation;
@@ -122,21 +149,63 @@ export class Camera {
         this.#busy = false;
       }
     }
-    if (generation !== this.#generation) {
-      return;
+    if (generation !== this.#generation || failure) {
+      return generation === this.#generation ? failure : null;
     }
-    if (failure) {
-      this.#handlers.failed(failure.kind);
-    } else {
-      this.#handlers.opened();
+    this.#retry.stop();
+    this.#handlers.opened();
+    this.#lost();
+    return null;
+  }
+
+  /** The open track ended or was muted: by a call, another app, a cable, or a permission taken back. */
+  #lost() {
+    if (this.#track && !this.#busy && !flows(this.#track)) {
+      this.#interrupt();
     }
   }
 
-  async #recover() {
-    const choice = this.#choice;
-    if (choice && !this.#busy) {
-      await this.#work(() => this.#replace(choice));
+  #interrupt() {
+    if (!this.#retry.running) {
+      this.#handlers.interrupted(0);
+      this.#retry.start();
     }
+  }
+
+  /** @returns {Promise<boolean>} whether there is nothing more to try */
+  async #attempt() {
+    if (this.#busy) {
+      return false;
+    }
+    const generation = this.#generation;
+    const failure = await this.#work(() => this.#regain());
+    if (failure?.kind === "camera-refused" && (await cameraPermission()) === "denied") {
+      this.#handlers.failed(failure.kind);
+      return true;
+    }
+    return failure === null || generation !== this.#generation;
+  }
+
+  /** @throws {MediaError} while it does not deliver */
+  async #regain() {
+    const same = this.#wanted === this.#choice && this.#track !== this.#still;
+    if (!same || !(await this.#works())) {
+      if (this.#wanted) {
+        await this.#replace(this.#wanted);
+      }
+      if (!(await this.#works())) {
+        throw new MediaError("camera-busy", "The camera is open and gives no picture.");
+      }
+    }
+    await this.#follow();
+  }
+
+  async #works() {
+    const track = this.#track;
+    if (track?.readyState !== "live" || (track.muted && !(await unmuted(track)))) {
+      return false;
+    }
+    return this.#handlers.delivers(track);
   }
 
   async #follow() {
@@ -167,23 +236,27 @@ export class Camera {
     }
   }
 
-  /** @param {Choice} choice */
-  async #replace(choice) {
+  /**
+   * @param {Choice} choice
+   * @param {Promise<MediaStreamTrack>} [opening]
+   */
+  async #replace(choice, opening) {
     this.#drop();
     const generation = this.#generation;
-    const track = await openCamera(choice);
+    const track = await (opening ?? openCamera(choice));
     if (generation !== this.#generation) {
       track.stop();
       return;
     }
-    track.onended = () => this.#recover();
+    track.onended = track.onmute = () => this.#lost();
+    track.onunmute = () => this.#retry.now();
     this.#track = track;
     this.#choice = choice;
   }
 
   #drop() {
     if (this.#track) {
-      this.#track.onended = null;
+      this.#track.onended = this.#track.onmute = this.#track.onunmute = null;
       this.#track.stop();
       this.#track = null;
     }
@@ -232,6 +305,11 @@ function tooSmall(track, wish) {
   // A phone held upright gives the same sizes with the sides exchanged.
   const most = Math.max(able?.width?.max ?? 0, able?.height?.max ?? 0);
   return Math.max(width, height) < Math.min(wish.width, most);
+}
+
+/** @param {MediaStreamTrack} track */
+function flows({ readyState, muted }) {
+  return readyState === "live" && !muted;
 }
 
 /** @param {MediaStreamTrack} track */

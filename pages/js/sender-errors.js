@@ -3,7 +3,7 @@
  * Imports nothing. Pure text.
  */
 
-/** @typedef {"camera-refused" | "no-camera" | "camera-busy" | "insecure" | "bad-link" | "room-full" | "server-full"} ErrorKind */
+/** @typedef {"camera-refused" | "no-camera" | "camera-busy" | "insecure" | "bad-link" | "room-full" | "server-full" | "replaced"} ErrorKind */
 
 /**
  * @typedef {object} Problem
@@ -38,6 +38,7 @@ const REFUSALS = {
   "missing-field": "bad-link",
   "room-full": "room-full",
   "server-full": "server-full",
+  replaced: "replaced",
 };
 
 /**
@@ -116,6 +117,15 @@ export function problem(kind, device, page) {
           "Wait: this page keeps trying by itself.",
         ],
         retry: "Try now",
+      };
+    case "replaced":
+      return {
+        title: "This page was replaced",
+        help: [
+          "A newer connection sends in its place.",
+          "Close this page, or send from here again.",
+        ],
+        retry: "Send from here",
       };
   }
 }

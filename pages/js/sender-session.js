@@ -1,84 +1,81 @@
 /**
- * What the sender page does: one signaling connection, one camera, one microphone, many receivers.
+ * What the sender page does: one room, one camera, one microphone, and what a person or the laptop asks of them.
  * Imports the library modules and the sender's own; touches no element, the view draws what it sets.
  */
 
-import { hintContent, listCameras, WakeLock } from "./media.js";
+import { hintContent, listCameras } from "./media.js";
 import { Camera } from "./sender-camera.js";
 import { refusalKind } from "./sender-errors.js";
 import { LoadWatch } from "./sender-load.js";
 import { Microphone } from "./sender-microphone.js";
-import { SenderReports } from "./sender-latency.js";
-import { Receivers } from "./sender-receivers.js";
-import { cameraState, limitsOf, phaseOf } from "./sender-state.js";
-import { Signaling } from "./socket.js";
+import { cameraState, limitsOf, pauseOf, phaseOf } from "./sender-state.js";
+import { WakeLock } from "./wake-lock.js";
 
-/** @typedef {import("./protocol.js").ServerMessage} ServerMessage */
 /** @typedef {import("./protocol.js").ControlSettings} ControlSettings */
 /** @typedef {import("./protocol.js").Codec} Codec */
 /** @typedef {import("./protocol.js").Facing} Facing */
 /** @typedef {import("./protocol.js").Priority} Priority */
 /** @typedef {import("./sender-camera.js").Choice} Choice */
-/** @typedef {import("./presets.js").Presets} Presets */
+/** @typedef {import("./settings.js").Presets} Presets */
 /** @typedef {import("./sender-state.js").SenderState} SenderState */
 /** @typedef {import("./sender-errors.js").ErrorKind} ErrorKind */
+/** @typedef {import("./sender-latency.js").SenderReports} SenderReports */
+/** @typedef {import("./peer.js").Peer} Peer */
+/** @typedef {import("./sender-room.js").Room} Room */
 
 /** From this attempt on a socket that never opened counts as blocked: one failure may be a slow start. */
 const BLOCKED_ATTEMPT = 2;
 
+/** After this many attempts in vain to get the camera back a person is asked to help. */
+const LONG_OUTAGE = 4;
+
 const RESTORED = "That camera could not be opened. The one before is back.";
+
+/** Before the cameras are listed, in milliseconds: it takes the browser a while, and the first picture comes first. */
+const LISTING_DELAY = 1_000;
 
 export class Sender {
   #view;
   #presets;
-  #signaling;
-  #receivers;
+  #room;
   #camera = new Camera({
     opened: () => this.#opened(),
     restored: (choice) => this.#update({ choice, notice: RESTORED }),
     failed: (kind) => this.fail(kind),
+    interrupted: (failures) => this.#interrupted(failures),
+    delivers: (track) => this.#delivers(track),
   });
   #microphone = new Microphone({
-    changed: (track) => {
-      this.#receivers.setTrack("audio", track);
-      this.#update({ microphone: track !== null });
+    changed: () => {
+      this.#update({ microphone: this.#microphone.on });
+      this.#send();
     },
-    failed: (notice) => this.#update({ notice }),
+    told: (notice) => this.#update({ notice }),
   });
   #wakeLock = new WakeLock();
   #load = new LoadWatch({
-    limitations: async () => (this.#view.state.hidden ? [] : this.#receivers.limitations()),
+    outcomes: async () =>
+      pauseOf(this.#view.state) === null ? this.#room.receivers.outcomes() : [],
     changed: (step) => this.#limit({ step }),
   });
   #told = "";
-  #reports = new SenderReports(() => document.querySelector("video"));
+  #listing = 0;
+  /** @type {Promise<SenderReports> | null} */
+  #reports = null;
+  #delivers;
 
   /**
    * @param {object} options
-   * @param {{ room?: string, key?: string }} options.link
-   * @param {boolean} options.relayOnly
+   * @param {Room} options.room
    * @param {Presets} options.presets
    * @param {import("./view.js").View<SenderState>} options.view
+   * @param {(track: MediaStreamTrack) => Promise<boolean>} options.delivers whether a track gives pictures
    */
-  constructor({ link, relayOnly, presets, view }) {
+  constructor({ room, presets, view, delivers }) {
     this.#view = view;
+    this.#delivers = delivers;
     this.#presets = presets;
-    this.#signaling = new Signaling(
-      { role: "sender", ...link },
-      {
-        registered: ({ turnConfig }) => this.#registered(turnConfig.iceServers),
-        message: (message) => this.#message(message),
-        refused: (code, sentence) => this.#refused(code, sentence),
-        reconnecting: (attempt) => this.#reconnecting(attempt),
-      },
-    );
-    this.#receivers = new Receivers({
-      relayOnly,
-      send: (message) => this.#signaling.send(message),
-      changed: () => this.#counted(),
-      unreachable: () => this.#signaling.open(),
-      told: (peer, text) => this.#reports.receive(peer, text),
-    });
+    this.#room = room;
   }
 
   /** The open camera's track, for the preview. */
@@ -88,33 +85,44 @@ export class Sender {
 
   /** How the connection to the server is, for the connection check. */
   get signaling() {
-    return this.#signaling.status;
-  }
-
-  /** Join the room; the camera may follow later. */
-  connect() {
-    this.#update({ signaling: "connecting" });
-    this.#signaling.open();
+    return this.#room.signaling.status;
   }
 
   /** Connect at once, where there is reason to think that it works again. */
   reconnect() {
     if (this.#view.state.signaling === "lost") {
-      this.#signaling.open();
+      this.#room.signaling.open();
     }
   }
 
-  /** Open the camera and send it, while the connections to the receivers are being made. */
-  async start() {
+  /** Take part in the room from now; the camera may follow later. */
+  join() {
+    this.#room.listen({
+      registered: () => this.#registered(),
+      arrived: (id) => this.#tell(id),
+      counted: () => this.#counted(),
+      control: (settings) => void this.#control(settings),
+      told: (peer, text) => void this.#hear(peer, text),
+      refused: (code, sentence) => this.#refused(code, sentence),
+      reconnecting: (attempt) => this.#reconnecting(attempt),
+    });
+  }
+
+  /**
+   * Open the camera and send it, while the connections to the receivers are being made.
+   * @param {Promise<MediaStreamTrack>} [opening] of the camera chosen, where it has begun already
+   */
+  async start(opening) {
     const { run, error, choice } = this.#view.state;
     if (run === "stopped" || error !== null) {
-      this.connect();
+      this.#update({ signaling: "connecting" });
+      this.#room.signaling.open();
     }
     this.#update({ run: "started", error: null, notice: "", camera: false });
-    this.#receivers.begin(this.#limits());
+    this.#room.receivers.begin(this.#limits());
     this.#wakeLock.acquire();
     this.#load.start();
-    await this.#camera.open(choice);
+    await this.#camera.open(choice, opening);
   }
 
   /** Release everything and leave the room. */
@@ -134,6 +142,7 @@ export class Sender {
 
   /** Change to the camera on the other side, or to the next one where sides are not known. */
   async flip() {
+    await this.#list();
     const { actual, cameras } = this.#view.state;
     if (actual?.facing) {
       await this.#face(actual.facing === "user" ? "environment" : "user");
@@ -176,7 +185,7 @@ export class Sender {
   setCodec(codec) {
     this.#load.reset();
     this.#limit({ codec, step: 0, notice: "" });
-    this.#receivers.setCodec(codec);
+    this.#room.receivers.setCodec(codec);
   }
 
   /** @param {boolean} on */
@@ -188,46 +197,44 @@ export class Sender {
   /** @param {boolean} hidden whether the page went to the background */
   async setHidden(hidden) {
     this.#update({ hidden });
+    this.#send();
     if (!hidden) {
       this.reconnect();
+      this.#microphone.check();
       await this.#camera.check();
     }
   }
 
-  /** @param {RTCIceServer[]} iceServers */
-  #registered(iceServers) {
-    // Under a new registration every receiver expects a new offer; the server names them all.
-    this.#receivers.clear();
-    this.#receivers.setIceServers(iceServers);
+  /** While the camera is interrupted: try at once to get it back. */
+  retryCamera() {
+    this.#camera.retry();
+  }
+
+  /** The connections to those that get the video, for their words. */
+  async connections() {
+    const outcomes = await this.#room.receivers.outcomes();
+    return outcomes.flatMap(({ peer }) => peer.connection ?? []);
+  }
+
+  /**
+   * What answers is loaded when a receiver asks first: the first picture does not wait for it.
+   * @param {Peer} peer
+   * @param {string} text
+   */
+  async #hear(peer, text) {
+    try {
+      this.#reports ??= loadReports();
+      (await this.#reports).receive(peer, text);
+    } catch (error) {
+      console.warn("Reports:", error);
+      this.#reports = null;
+    }
+  }
+
+  #registered() {
     const { error } = this.#view.state;
     const waited = error === "room-full" || error === "server-full";
     this.#update({ signaling: "registered", blocked: false, error: waited ? null : error });
-  }
-
-  /** @param {ServerMessage} message */
-  #message(message) {
-    switch (message.type) {
-      case "peer-connected":
-        this.#receivers.add(message.id);
-        this.#tell(message.id);
-        break;
-      case "peer-disconnected":
-        this.#receivers.remove(message.id);
-        break;
-      case "answer":
-      case "ice-candidate":
-        this.#receivers.receive(message);
-        break;
-      case "control":
-        this.#control(message.settings);
-        break;
-      case "turn-config":
-        this.#receivers.setIceServers(message.turnConfig.iceServers);
-        break;
-      case "error":
-        console.warn(`The server refused a message (${message.code}): ${message.message}`);
-        break;
-    }
   }
 
   /** @param {ControlSettings} settings */
@@ -265,7 +272,7 @@ export class Sender {
   #refused(code, sentence) {
     console.warn(`The server refused (${code}): ${sentence}`);
     const error = refusalKind(code);
-    if (error === "bad-link") {
+    if (error === "bad-link" || error === "replaced") {
       this.fail(error);
     } else if (error) {
       this.#update({ error });
@@ -274,7 +281,7 @@ export class Sender {
 
   /** @param {number} attempt */
   #reconnecting(attempt) {
-    const blocked = !this.#signaling.status.everOpened && attempt >= BLOCKED_ATTEMPT;
+    const blocked = !this.#room.signaling.status.everOpened && attempt >= BLOCKED_ATTEMPT;
     this.#update({ signaling: "lost", blocked });
   }
 
@@ -303,22 +310,41 @@ export class Sender {
   }
 
   /** A camera is open or has new settings: send it, and show what it really gives. */
-  async #opened() {
+  #opened() {
     const track = this.#camera.track;
     if (!track) {
       return;
     }
     hintContent(track, this.#view.state.priority);
-    this.#receivers.setTrack("video", track);
-    this.#limit({ camera: true, actual: this.#camera.actual() });
+    this.#limit({ camera: true, outage: "none", actual: this.#camera.actual() });
+    this.#send();
+    clearTimeout(this.#listing);
+    this.#listing = setTimeout(() => void this.#list(), LISTING_DELAY);
+  }
+
+  async #list() {
     const cameras = await listCameras();
     this.#update({ cameras: cameras.map(({ deviceId, label }) => ({ deviceId, label })) });
+  }
+
+  /** @param {number} failures attempts in vain to get it back */
+  #interrupted(failures) {
+    this.#update({ outage: failures < LONG_OUTAGE ? "short" : "long" });
+    this.#send();
+  }
+
+  /** Put in what is to be sent: nothing while the receivers are told that it is paused. */
+  #send() {
+    const pause = pauseOf(this.#view.state);
+    const { receivers } = this.#room;
+    receivers.setTrack("video", pause === null ? this.#camera.track : null);
+    receivers.setTrack("audio", pause === "hidden" ? null : this.#microphone.track);
   }
 
   /** @param {Partial<SenderState>} changes that what is sent at most follows from */
   #limit(changes) {
     this.#update(changes);
-    this.#receivers.setLimits(this.#limits());
+    this.#room.receivers.setLimits(this.#limits());
   }
 
   #limits() {
@@ -326,18 +352,23 @@ export class Sender {
   }
 
   #leave() {
-    this.#signaling.close();
+    this.#room.leave();
     this.#camera.close();
     this.#microphone.close();
     this.#wakeLock.release();
     this.#load.stop();
-    this.#receivers.setTrack("video", null);
-    this.#receivers.clear({ pause: true });
-    this.#update({ camera: false, actual: null, step: 0, signaling: "connecting", blocked: false });
+    this.#update({
+      camera: false,
+      outage: "none",
+      actual: null,
+      step: 0,
+      signaling: "connecting",
+      blocked: false,
+    });
   }
 
   #counted() {
-    const { count, connected, interrupted } = this.#receivers;
+    const { count, connected, interrupted } = this.#room.receivers;
     this.#update({ receivers: count, connected, interrupted });
   }
 
@@ -361,7 +392,12 @@ export class Sender {
     const news = JSON.stringify(state);
     if (to !== undefined || news !== this.#told) {
       this.#told = news;
-      this.#signaling.send({ type: "state", state, to });
+      this.#room.tell(state, to);
     }
   }
+}
+
+async function loadReports() {
+  const { SenderReports } = await import("./sender-latency.js");
+  return new SenderReports(() => document.querySelector("video"));
 }

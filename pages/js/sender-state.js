@@ -3,18 +3,18 @@
  * Imports presets and sender-adaptation. Pure: no DOM, no camera, no socket.
  */
 
-import { bitrateFor } from "./presets.js";
-import { stepped } from "./sender-adaptation.js";
+import { bitrateFor } from "./settings.js";
+import { stepped } from "./sender-load.js";
 
 /** @typedef {import("./protocol.js").Phase} Phase */
 /** @typedef {import("./protocol.js").Facing} Facing */
 /** @typedef {import("./protocol.js").CameraState} CameraState */
 /** @typedef {import("./protocol.js").Codec} Codec */
 /** @typedef {import("./protocol.js").Priority} Priority */
-/** @typedef {import("./presets.js").Presets} Presets */
+/** @typedef {import("./settings.js").Presets} Presets */
 /** @typedef {import("./sender-camera.js").Choice} Choice */
 /** @typedef {import("./sender-errors.js").ErrorKind} ErrorKind */
-/** @typedef {import("./video-limits.js").VideoLimits} VideoLimits */
+/** @typedef {import("./video.js").VideoLimits} VideoLimits */
 
 /**
  * @typedef {object} Actual What the open camera really gives, in pixels and frames per second.
@@ -32,6 +32,7 @@ import { stepped } from "./sender-adaptation.js";
  * @property {ErrorKind | null} error
  * @property {"new" | "started" | "stopped"} run
  * @property {boolean} camera whether it is open
+ * @property {"none" | "short" | "long"} outage whether the camera that was open gives no picture, and for how long
  * @property {boolean} hidden whether the page is in the background
  * @property {"connecting" | "registered" | "lost"} signaling
  * @property {boolean} blocked several attempts, and never once was a socket opened
@@ -50,6 +51,18 @@ import { stepped } from "./sender-adaptation.js";
  */
 
 /**
+ * Why nothing is sent though the camera was opened.
+ * @param {Pick<SenderState, "hidden" | "outage">} state
+ * @returns {"hidden" | "interrupted" | null}
+ */
+export function pauseOf({ hidden, outage }) {
+  if (hidden) {
+    return "hidden";
+  }
+  return outage === "none" ? null : "interrupted";
+}
+
+/**
  * @param {Omit<SenderState, "phase">} state
  * @returns {Phase}
  */
@@ -63,7 +76,7 @@ export function phaseOf(state) {
   if (!state.camera) {
     return "asking";
   }
-  if (state.hidden) {
+  if (pauseOf(state) !== null) {
     return "paused";
   }
   if (state.signaling === "lost" || (state.connected === 0 && state.interrupted)) {
@@ -84,7 +97,7 @@ export function statusOf(state) {
     case "live":
       return `Live on ${laptops(state.connected)}`;
     case "paused":
-      return "Paused while this page is hidden";
+      return state.hidden ? "Paused while this page is hidden" : "Camera interrupted";
     case "reconnecting":
       return reconnecting(state);
     case "connecting":
@@ -137,9 +150,11 @@ export function describe({ width, height, frameRate }) {
  * @returns {CameraState}
  */
 export function cameraState(state, presets) {
-  const { actual, hidden, choice, microphone, priority, codec, codecs } = state;
+  const { actual, choice, microphone, priority, codec, codecs } = state;
+  const pause = pauseOf(state);
   return {
-    status: hidden ? "paused" : "live",
+    status: pause === null ? "live" : "paused",
+    reason: pause ?? undefined,
     camera: actual?.label,
     facing: actual?.facing,
     preset: choice.preset,

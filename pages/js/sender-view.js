@@ -1,14 +1,15 @@
 /**
  * The sender page's elements: draws a state into them, and hands on what a person does with them.
- * Imports view, sender-state and sender-errors; knows no camera, no peer and no socket.
+ * Imports view, sender-state, sender-errors and sender-preview; knows no camera, no peer and no socket.
  */
 
 import { problem } from "./sender-errors.js";
+import { showTrack } from "./sender-preview.js";
 import { busyNotice, describe, statusOf } from "./sender-state.js";
 import { byId, mirror, show, text } from "./view.js";
 
 /** @typedef {import("./sender-state.js").SenderState} SenderState */
-/** @typedef {import("./presets.js").Presets} Presets */
+/** @typedef {import("./settings.js").Presets} Presets */
 /** @typedef {import("./protocol.js").Codec} Codec */
 /** @typedef {import("./protocol.js").Priority} Priority */
 
@@ -18,6 +19,7 @@ import { byId, mirror, show, text } from "./view.js";
  * @property {() => void} stop
  * @property {() => void} flip
  * @property {() => void} retry
+ * @property {() => void} retryCamera
  * @property {(on: boolean) => void} microphone
  * @property {(deviceId: string) => void} camera
  * @property {(name: string) => void} preset
@@ -68,6 +70,8 @@ export function senderElements(presets) {
     sending: byId("sending", HTMLSpanElement),
     notice: byId("notice", HTMLParagraphElement),
     blocked: byId("blocked", HTMLParagraphElement),
+    outage: byId("outage", HTMLParagraphElement),
+    retryCamera: byId("retry-camera", HTMLButtonElement),
     microphone: byId("microphone", HTMLButtonElement),
     flip: byId("flip", HTMLButtonElement),
     stop: byId("stop", HTMLButtonElement),
@@ -98,6 +102,7 @@ export function senderElements(presets) {
 export function listen(elements, actions) {
   elements.start.onclick = actions.start;
   elements.retry.onclick = actions.retry;
+  elements.retryCamera.onclick = actions.retryCamera;
   elements.stop.onclick = actions.stop;
   elements.flip.onclick = actions.flip;
   elements.microphone.onclick = () =>
@@ -145,6 +150,7 @@ export function render(elements, state, track, presets) {
   text(elements.notice, notice);
   show(elements.notice, notice !== "");
   show(elements.blocked, state.blocked && state.signaling === "lost");
+  show(elements.outage, state.phase === "paused" && state.outage === "long");
   elements.microphone.setAttribute("aria-checked", String(state.microphone));
   drawSettings(elements, state);
   if (state.phase === "error" || state.phase === "ended") {
@@ -196,10 +202,7 @@ function drawSteps(box, steps) {
  * @param {MediaStreamTrack | null} track
  */
 function drawPreview({ preview, actual, sending }, state, track) {
-  const current = preview.srcObject instanceof MediaStream ? preview.srcObject : null;
-  if ((current?.getVideoTracks()[0] ?? null) !== track) {
-    preview.srcObject = track && new MediaStream([track]);
-  }
+  showTrack(preview, track);
   mirror(preview, "facing", state.actual?.facing ?? null);
   const seen = state.actual;
   const settings = seen && `${seen.width}x${seen.height}@${seen.frameRate}`;

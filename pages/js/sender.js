@@ -1,136 +1,86 @@
 /**
- * The sender page's entry: puts the session and the view together, and hands on what the browser tells.
+ * The sender page's entry: joins the room, opens the camera and sends it, while the rest of the page still loads.
+ * Imports only what that needs; everything else is sender-page.
  */
 
-import { codecChoices } from "./codecs.js";
-import { cameraPermission } from "./media.js";
-import { readPresets } from "./presets.js";
-import { readFragment } from "./protocol.js";
-import { Sender } from "./sender-session.js";
-import { listen, render, senderElements } from "./sender-view.js";
-import { View } from "./view.js";
+import { loaded, pause } from "./loading.js";
+import { cameraPermission, hintContent, openCamera } from "./media.js";
+import { Room } from "./sender-room.js";
+import { firstChoice, firstLimits, readFragment, readPresets } from "./settings.js";
 
-/** @typedef {import("./sender-state.js").SenderState} SenderState */
-/** @typedef {import("./presets.js").Presets} Presets */
+/** @typedef {import("./settings.js").Presets} Presets */
+/** @typedef {import("./sender-camera.js").Choice} Choice */
+
+/**
+ * What runs already when the page has loaded.
+ * @typedef {object} Begun
+ * @property {Presets} presets
+ * @property {Choice} choice what the camera is opened with
+ * @property {Room} room
+ * @property {Promise<Opening | null>} opening null where the camera needs a person's click first
+ */
+
+/** @typedef {{ track: Promise<MediaStreamTrack> }} Opening in an object, so that nobody waits for it unasked */
+
+/** How long the first picture takes to be encoded and sent, in milliseconds, once there is a connection. */
+const FIRST_PICTURE = 200;
+/** How long it may take in all, in milliseconds, before the rest of the page is loaded whatever happens. */
+const HEAD_START = 900;
 
 const presets = readPresets();
-const elements = senderElements(presets);
-/** @type {Promise<import("./check-dialog.js").CheckDialog> | null} */
-let check = null;
-const view = new View(initial(presets), (state) => render(elements, state, sender.track, presets));
-const sender = new Sender({
+const choice = firstChoice(presets);
+const room = new Room({
   link: readFragment(location.hash),
   relayOnly: new URLSearchParams(location.search).get("relay") === "1",
-  presets,
-  view,
 });
-
-listen(elements, {
-  start: () => start(),
-  stop: () => sender.stop(),
-  flip: () => sender.flip(),
-  retry: () => retry(),
-  microphone: (on) => sender.setMicrophone(on),
-  camera: (deviceId) => sender.selectCamera(deviceId),
-  preset: (name) => sender.selectPreset(name),
-  resolution: (size) => sender.selectCustom(size),
-  frameRate: (frameRate) => sender.selectCustom({ frameRate }),
-  priority: (priority) => sender.setPriority(priority),
-  codec: (codec) => sender.setCodec(codec),
-});
-for (const opener of document.querySelectorAll(".check-open")) {
-  opener.addEventListener("click", openCheck);
+if (window.isSecureContext) {
+  room.signaling.open();
 }
-document.addEventListener("visibilitychange", () => sender.setHidden(document.hidden));
-window.addEventListener("online", () => sender.reconnect());
-// A new link in the same tab differs in the fragment only, which loads nothing by itself.
-window.addEventListener("hashchange", () => location.reload());
-window.addEventListener("pageshow", (event) => {
-  if (event.persisted) {
-    location.reload();
-  }
-});
-begin();
+load({ presets, choice, room, opening: openPermitted() });
 
-async function begin() {
-  if (!window.isSecureContext) {
-    sender.fail("insecure");
-    return;
-  }
-  sender.connect();
-  if ((await cameraPermission()) === "granted" && view.state.phase === "idle") {
-    await start();
-  }
-}
-
-/** Once the camera is open nothing waits for the check: it is fetched now, for when the server is away. */
-async function start() {
-  await sender.start();
-  await prepareCheck();
-}
-
-function retry() {
-  if (view.state.error === "camera-refused") {
-    // Safari asks again only after the page was loaded anew.
-    location.reload();
-  } else {
-    sender.start();
-  }
-}
-
-async function prepareCheck() {
-  try {
-    check ??= loadCheck();
-    return await check;
-  } catch (error) {
-    console.warn("Connection check:", error);
-    check = null;
+/** @returns {Promise<Opening | null>} */
+async function openPermitted() {
+  if (!window.isSecureContext || (await cameraPermission()) !== "granted") {
     return null;
   }
+  const track = openFirst();
+  room.receivers.begin(firstLimits(presets));
+  // Whoever takes it over hears of a failure; until then it is not one that nobody handles.
+  track.catch(() => {});
+  return { track };
 }
 
-async function openCheck() {
-  const dialog = await prepareCheck();
-  if (dialog) {
-    dialog.open();
-  } else {
-    view.set({ notice: "The connection check could not be loaded: the server does not answer." });
-  }
-}
-
-async function loadCheck() {
-  const { CheckDialog } = await import("./check-dialog.js");
-  return new CheckDialog("sender page", () => ({
-    signaling: sender.signaling,
-    camera: { open: view.state.camera, error: view.state.error },
-  }));
+async function openFirst() {
+  const track = await openCamera(choice);
+  hintContent(track, "smooth");
+  room.receivers.setTrack("video", track);
+  return track;
 }
 
 /**
- * @param {Presets} known
- * @returns {SenderState}
+ * The first picture has the phone's processor for itself, where somebody is there to see it: loading the page meanwhile
+ * costs it a third more time.
+ * @param {Begun} begun
  */
-function initial(known) {
-  const { width, height, frameRate } = known.presets[known.default];
-  return {
-    phase: "idle",
-    error: null,
-    run: "new",
-    camera: false,
-    hidden: document.hidden,
-    signaling: "connecting",
-    blocked: false,
-    receivers: 0,
-    connected: 0,
-    interrupted: false,
-    cameras: [],
-    choice: { facing: "environment", width, height, frameRate, preset: known.default },
-    actual: null,
-    microphone: false,
-    priority: "smooth",
-    codec: "auto",
-    codecs: codecChoices(),
-    step: 0,
-    notice: "",
-  };
+async function pictureIsOut({ opening }) {
+  if (await opening) {
+    const out = room.audience.then((there) => (there ? pause(FIRST_PICTURE) : undefined));
+    await Promise.race([out, pause(HEAD_START)]);
+  }
+}
+
+/** @param {Begun} begun */
+async function load(begun) {
+  await pictureIsOut(begun);
+  const [{ openPage }] = await Promise.all([loaded(() => import("./sender-page.js")), parsed()]);
+  openPage(begun);
+}
+
+/** The script is async: it may run while the browser still reads the page. */
+async function parsed() {
+  if (document.readyState === "loading") {
+    await new Promise((resolve) => {
+      document.addEventListener("DOMContentLoaded", resolve, { once: true });
+    });
+  }
 }

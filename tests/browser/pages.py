@@ -4,6 +4,7 @@ The sender page is opened on the loopback address, which Chromium takes for secu
 HTTPS; that the certificate works is shown in the tests of the server.
 """
 
+import asyncio
 import os
 import re
 import shutil
@@ -29,7 +30,19 @@ ARGUMENTS = [
 ]
 PHONE = {"width": 390, "height": 844}
 LAPTOP = {"width": 1440, "height": 900}
+KEEPS_CONNECTIONS = """
+    window.connections = [];
+    window.RTCPeerConnection = class extends RTCPeerConnection {
+        constructor(...options) {
+            super(...options);
+            connections.push(this);
+        }
+    };
+"""
+"""A script for a page: `window.connections` holds all that it makes."""
+
 SECONDS = 20_000  # As Playwright counts: milliseconds.
+expect.set_options(timeout=SECONDS)
 
 
 async def launch(playwright: Playwright, *more: str, without: tuple[str, ...] = ()) -> Browser:
@@ -106,14 +119,21 @@ class Pages:
 async def phase(page: Page, *wanted: str) -> None:
     """Wait until a page is in one of these phases."""
     pattern = re.compile("^(" + "|".join(wanted) + ")$")
-    await expect(page.locator("html")).to_have_attribute("data-phase", pattern, timeout=SECONDS)
+    await expect(page.locator("html")).to_have_attribute("data-phase", pattern)
 
 
 async def figure(page: Page, name: str, pattern: str) -> str:
     """Wait until a figure of the statistics panel matches; give its text."""
     value = page.locator(f'[data-stat="{name}"]').first
-    await expect(value).to_have_text(re.compile(pattern), timeout=SECONDS)
+    await expect(value).to_have_text(re.compile(pattern))
     return await value.inner_text()
+
+
+async def promised(page: Page, expression: str) -> None:
+    """Wait until what a promise brings is true; `wait_for_function` takes any promise for true."""
+    async with asyncio.timeout(SECONDS / 1000):
+        while not await page.evaluate(expression):
+            await asyncio.sleep(0.05)
 
 
 async def picture_moves(page: Page) -> None:

@@ -32,6 +32,22 @@ NAMES = """
     Object.defineProperty(MediaStreamTrack.prototype, "label", { get: () => "Back camera" });
     Object.defineProperty(MediaDeviceInfo.prototype, "label", { get: () => "Back camera" });
 """
+# No page here is ever hidden, and no other app takes the camera: this does as if.
+SLEEP = """
+    let hidden = false;
+    Object.defineProperty(Document.prototype, "hidden", { get: () => hidden });
+    window.hide = (value) => {
+        hidden = value;
+        document.dispatchEvent(new Event("visibilitychange"));
+    };
+    window.takeCamera = () => {
+        const [track] = document.querySelector("#preview").srcObject.getTracks();
+        navigator.mediaDevices.getUserMedia = () =>
+            Promise.reject(new DOMException("", "NotReadableError"));
+        track.stop();
+        track.dispatchEvent(new Event("ended"));
+    };
+"""
 COMMON: dict[str, Any] = {"color_scheme": "dark", "reduced_motion": "reduce", "script": NAMES}
 SIZES: dict[str, dict[str, Any]] = {
     "phone": COMMON | {"viewport": PHONE, "user_agent": ANDROID},
@@ -89,11 +105,47 @@ async def sender_phases(album: Album) -> None:
     await receiver.context.close()
 
 
+async def pauses(album: Album) -> None:
+    """Both pages while the phone is away, while its camera is taken, and with their words."""
+    receiver = await album.open("receiver")
+    sender = await album.open("sender", script=NAMES + SLEEP)
+    await phase(sender, "live")
+    await picture_moves(receiver)
+    await receiver.mouse.move(400, 400)
+    await receiver.wait_for_function(
+        "() => /bit/.test(document.querySelector('[data-stat=bitrate]').textContent)"
+    )
+    await receiver.keyboard.press("c")
+    await sender.locator("#settings").click()
+    await sender.locator("#words-open").click()
+    for page, name in ((receiver, "receiver-words"), (sender, "sender-words")):
+        await page.wait_for_function(
+            "() => /( [a-z]+){3}$/.test(document.querySelector('#words dd')?.textContent)"
+        )
+        await album.take(page, name)
+        await page.keyboard.press("Escape")
+    await sender.locator("#close").click()
+    await sender.evaluate("hide(true)")
+    await phase(receiver, "paused")
+    await album.take(sender, "sender-paused")
+    await album.take(receiver, "receiver-paused")
+    await sender.evaluate("hide(false)")
+    await phase(sender, "live")
+    await picture_moves(receiver)
+    await sender.evaluate("takeCamera()")
+    await sender.locator("#outage").wait_for()
+    await phase(receiver, "paused")
+    await album.take(sender, "sender-interrupted")
+    await album.take(receiver, "receiver-interrupted")
+    await sender.context.close()
+    await receiver.context.close()
+
+
 async def connection_check(album: Album, page: Page, name: str, button: str) -> None:
     """The connection check, once all its rows are there."""
     await page.locator(button).click()
     await page.wait_for_function(
-        "() => document.querySelector('#check').dataset.check === 'done'", timeout=20_000
+        "() => document.querySelector('#check')?.dataset.check === 'done'", timeout=20_000
     )
     await album.take(page, name)
     await page.keyboard.press("Escape")
@@ -136,6 +188,12 @@ async def receiver_phases(album: Album) -> None:
         "() => /bit/.test(document.querySelector('[data-stat=bitrate]').textContent)"
     )
     await album.take(page, "receiver-live")
+    await page.keyboard.press("Shift+S")
+    await page.wait_for_function(
+        "() => /ms/.test(document.querySelector('[data-stat=decode]').textContent)"
+    )
+    await album.take(page, "receiver-full")
+    await page.keyboard.press("Shift+S")
     for name, selector in (
         ("panel-off", "#stats-toggle"),
         ("mirrored", "#mirror"),
@@ -219,6 +277,7 @@ async def main() -> None:
             async with album_of(playwright, camera, size) as album:
                 await sender_phases(album)
                 await sender_problems(album)
+                await pauses(album)
                 await receiver_phases(album)
                 await other_pages(album)
             await reconnecting(playwright, camera, size)

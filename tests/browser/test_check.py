@@ -37,6 +37,11 @@ KEEP_CREDENTIALS = """
     };
 """
 
+LOADED = """() => performance.getEntriesByType("resource").some(
+    ({ name, responseEnd }) => name.endsWith("/js/check-servers.js") && responseEnd > 0
+)"""
+"""The check was fetched, so that it works without the server."""
+
 
 def row(page: Page, name: str) -> Locator:
     """One line of the list."""
@@ -265,6 +270,7 @@ async def test_while_the_server_is_away(tmp_path: Path, pages: Pages) -> None:
         sender = await pages.sender(server)
         await phase(receiver, "live")
         await phase(sender, "live")
+        await sender.wait_for_function(LOADED)
     for page in (receiver, sender):
         await phase(page, "reconnecting")
     await sender.locator("#settings").click()
@@ -277,8 +283,8 @@ async def test_while_the_server_is_away(tmp_path: Path, pages: Pages) -> None:
 
 
 async def test_a_websocket_that_never_opens(server: SignalingServer, pages: Pages) -> None:
-    """As on an iPhone without the certificate: the page leads to /trust, in a new tab."""
-    blocked = """window.WebSocket = class {
+    """Nor HTTP, as where the certificate is refused: the page leads to /trust, in a new tab."""
+    blocked = """window.WebSocket = window.EventSource = class {
         constructor() { throw new DOMException("", "SecurityError"); }
     };"""
     page = await pages.phone(

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from signaling.server import SignalingServer
-from tests.browser.pages import Pages, figure, phase, picture_moves
+from tests.browser.pages import Pages, figure, phase, picture_moves, promised
 
 
 async def live(server: SignalingServer, pages: Pages) -> tuple[Page, Page]:
@@ -195,9 +195,7 @@ LEVEL = """async () => {
 
 async def sound(receiver: Page, *, arrives: bool) -> None:
     """Wait until sound arrives, or until none does for more than a second."""
-    await receiver.wait_for_function(
-        f"async () => (await ({LEVEL})() > 0.001) === {str(arrives).lower()}"
-    )
+    await promised(receiver, f"async () => (await ({LEVEL})() > 0.001) === {str(arrives).lower()}")
 
 
 async def test_the_laptop_asks_for_another_quality(server: SignalingServer, pages: Pages) -> None:

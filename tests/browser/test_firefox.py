@@ -130,7 +130,8 @@ async def test_chromium_shows_the_picture_of_firefox(
     await open_sender(fox, server, "relay=1")
     await chromium.phase(receiver, "live")
     await chromium.picture_moves(receiver)
-    await chromium.figure(receiver, "path", "^relay, UDP$")
+    # Chromium ends its gathering once it is connected, on a busy machine before it has both.
+    await chromium.figure(receiver, "path", "^relay, (UDP|TCP)$")
 
 
 # Firefox's made camera takes any applyConstraints and changes nothing. Here it refuses instead, as

@@ -334,7 +334,7 @@ a=fmtp:98 profile-level-id=42e01f\r
 
 async def test_the_start_bitrate_stands_on_every_video_codec(module: Module) -> None:
     """VP8 gets an fmtp line, H.264's is added to, audio and retransmission stay as they are."""
-    hinted = await module.call("sdp", "m.withStartBitrate(a[0], a[1])", ANSWER, 1000)
+    hinted = await module.call("video", "m.withStartBitrate(a[0], a[1])", ANSWER, 1000)
     added = set(hinted.split("\r\n")) - set(ANSWER.split("\r\n"))
     assert added == {
         "a=fmtp:96 x-google-start-bitrate=1000",
@@ -342,10 +342,23 @@ async def test_the_start_bitrate_stands_on_every_video_codec(module: Module) -> 
     }
 
 
+async def test_the_most_that_may_be_sent_stands_behind_the_address_of_the_video(
+    module: Module,
+) -> None:
+    """RFC 8866, 5: a section's bandwidth follows its connection data; another one is replaced."""
+    lines = ["v=0", "m=audio 9 X 111", "c=IN IP4 0.0.0.0", "m=video 9 X 96", "c=IN IP4 0.0.0.0"]
+    answer = "\r\n".join([*lines, "a=x", ""])
+    once = await module.call("video", "m.withMostBitrate(a[0], 2000)", answer)
+    assert once == answer.replace("a=x", "b=AS:2000\r\na=x")
+    assert await module.call("video", "m.withMostBitrate(a[0], 1)", once) == once.replace(
+        "2000", "1"
+    )
+
+
 async def test_the_session_is_known_by_its_id(module: Module) -> None:
     """Two descriptions of one connection have the same id; garbage has none."""
-    assert await module.call("sdp", "m.sessionId(a[0])", ANSWER) == "42"
-    assert await module.call("sdp", "m.sessionId(a[0])", "nothing") == ""
+    assert await module.call("video", "m.sessionId(a[0])", ANSWER) == "42"
+    assert await module.call("video", "m.sessionId(a[0])", "nothing") == ""
 
 
 @pytest.mark.parametrize(
@@ -362,7 +375,7 @@ async def test_a_link_s_fragment_is_room_and_key(
 ) -> None:
     """What is not there is left out, so that `register` has nothing but its fields."""
     found = await module.call(
-        "protocol", "JSON.parse(JSON.stringify(m.readFragment(a[0])))", fragment
+        "settings", "JSON.parse(JSON.stringify(m.readFragment(a[0])))", fragment
     )
     assert {name: value for name, value in found.items() if value} == read
 
@@ -372,7 +385,7 @@ async def test_a_size_of_one_s_own_gets_a_bitrate_between_the_presets(module: Mo
     sizes = [(640, 480, 15), (640, 480, 30), (1280, 720, 24), (1280, 720, 30), (1920, 1080, 30)]
     rates = [
         await module.call(
-            "presets",
+            "settings",
             "m.bitrateFor(a[0], m.readPresets())",
             {"width": width, "height": height, "frameRate": rate},
         )

@@ -3,7 +3,7 @@
 from playwright.async_api import expect
 
 from signaling.server import SignalingServer
-from tests.browser.pages import Pages, figure, phase, picture_moves
+from tests.browser.pages import Pages, figure, phase, picture_moves, promised
 
 
 async def test_the_picture_arrives_directly(server: SignalingServer, pages: Pages) -> None:
@@ -36,7 +36,7 @@ async def test_the_receiver_waits_with_the_code_and_the_link(
     await expect(receiver.locator("#link")).to_contain_text(server.sender_link)
     await receiver.locator("#copy").click()
     copied = "navigator.clipboard.readText()"
-    await receiver.wait_for_function(f"async () => await {copied} === {server.sender_link!r}")
+    await promised(receiver, f"async () => await {copied} === {server.sender_link!r}")
 
 
 async def test_one_tap_starts_where_the_permission_was_not_given(

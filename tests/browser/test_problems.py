@@ -79,7 +79,7 @@ async def test_a_camera_in_use(server: SignalingServer, pages: Pages) -> None:
 async def test_no_secure_context(tmp_path: Path, playwright: Playwright) -> None:
     """Over plain HTTP the browser hides the camera: the page says so, and leads to https."""
     rule = "--host-resolver-rules=MAP camera.example 127.0.0.1"
-    settings = Config(server=ServerSettings(tls="off"))
+    settings = Config(server=ServerSettings(tls="off", hosts=["camera.example"]))
     async with (
         running_server(settings, tmp_path) as server,
         other_browser(playwright, rule) as pages,
@@ -121,6 +121,7 @@ async def test_a_server_that_goes_away_and_comes_back(tmp_path: Path, pages: Pag
         receiver = await pages.receiver(server)
         sender = await pages.sender(server)
         await phase(receiver, "live")
+        await phase(sender, "live")
         await picture_moves(receiver)
         ports = dataclasses.replace(
             server.config.server, port=server.port, local_port=server.local_port

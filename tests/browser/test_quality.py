@@ -246,7 +246,7 @@ async def test_a_busy_phone_sends_less_and_says_so(server: SignalingServer, page
     await wait_for_applied(sender, "p.scaleResolutionDownBy === 1.5 && p.maxFramerate === 30")
     await expect(sender.locator("#notice")).to_contain_text("853×480")
     await wait_for_sent(sender, "s.notice.includes('853×480') && s.preset === 'high'")
-    await receiver.wait_for_function("document.querySelector('video').videoHeight === 480")
+    await receiver.wait_for_function("() => document.querySelector('video').videoHeight === 480")
     await open_settings(sender)
     await expect(sender.locator("#preset-high")).to_be_checked()
     # Whoever chooses another one gets what they chose.
@@ -287,13 +287,13 @@ async def test_steps_follow_what_limits_for_long(
     module: Module, samples: list[tuple[str, int]], steps: list[int]
 ) -> None:
     """One step down after ten seconds of "cpu", one up after thirty of "none"."""
-    assert await module.call("sender-adaptation", ADAPT, samples) == steps
+    assert await module.call("sender-load", ADAPT, samples) == steps
 
 
 async def test_a_step_up_that_fails_is_tried_again_later_each_time(module: Module) -> None:
     """The wait for the next step up is twice as long after each that failed: no swinging."""
     waits = await module.call(
-        "sender-adaptation",
+        "sender-load",
         """(() => {
             const adaptation = new m.Adaptation();
             let now = 0;
@@ -313,7 +313,7 @@ async def test_a_step_up_that_fails_is_tried_again_later_each_time(module: Modul
 async def test_samples_far_apart_are_not_one_long_time(module: Module) -> None:
     """A page that slept for a minute was not busy for a minute."""
     step = await module.call(
-        "sender-adaptation",
+        "sender-load",
         "(() => { const x = new m.Adaptation(); x.add('cpu', 0); x.add('cpu', 60000);"
         " return x.step; })()",
     )
@@ -333,7 +333,7 @@ async def test_what_was_to_be_kept_goes_last(
     """Sharp gives frames away first, smooth gives pixels away first."""
     limits = {"maxBitrate": 1_500_000, "maxFramerate": 30, "priority": priority}
     steps = await module.call(
-        "sender-adaptation",
+        "sender-load",
         "[0, 1, 2, 3].map((step) => m.stepped(a[0], step))"
         ".map((l) => [l.scaleResolutionDownBy, l.maxFramerate])",
         limits,
@@ -379,3 +379,34 @@ async def test_the_check_does_not_keep_the_camera_waiting(
     assert not [name for name in await sender.evaluate(loaded) if "/js/check" in name]
     await sender.locator("#start").click()
     await sender.wait_for_function(f"() => {loaded}.some((name) => name.endsWith('/js/check.js'))")
+
+
+GROW = """(() => {
+    const growth = new m.Growth();
+    return a[0].map(([limitation, share, seconds]) => growth.add(
+        { limitation, available: share === null ? null : share * 1e6, wanted: 1e6 }, 1000 * seconds
+    ));
+})()"""
+
+
+@pytest.mark.parametrize(
+    ("samples", "steps"),
+    [
+        # Too little is known to get through: look for more, each time.
+        ([("bandwidth", 0.4, 0), ("bandwidth", 0.89, 2)], ["probe", "probe"]),
+        # Enough does: the full size, and if it does not stay, later each time.
+        (
+            [("bandwidth", 0.9, second) for second in (0, 2, 10, 12, 24, 30)],
+            ["restore", None, "restore", None, None, "restore"],
+        ),
+        # It stayed for long: the next time counts as the first.
+        ([("bandwidth", 1, 0), ("none", 1, 2), ("bandwidth", 1, 17)], ["restore", None, "restore"]),
+        # Another limit, or a browser that does not say how much there is.
+        ([("cpu", 0.4, 0), ("none", 0.4, 2), ("bandwidth", None, 4)], [None, None, None]),
+    ],
+)
+async def test_a_picture_made_smaller_by_the_network_is_helped_to_grow(
+    module: Module, samples: list[tuple[str, float | None, int]], steps: list[str | None]
+) -> None:
+    """While bandwidth limits: probe until enough is there, then ask for the full resolution."""
+    assert await module.call("sender-growth", GROW, samples) == steps

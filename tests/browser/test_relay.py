@@ -40,12 +40,12 @@ async def test_the_embedded_relay_carries_each_transport_by_itself(
 ONLY = """
     const Original = RTCPeerConnection;
     window.RTCPeerConnection = class extends Original {
-        constructor(configuration) {
+        setConfiguration(configuration) {
             for (const server of configuration.iceServers) {
                 server.urls = [].concat(server.urls).filter((url) => url.endsWith("%s"));
             }
             const servers = configuration.iceServers.filter((server) => server.urls.length);
-            super({ ...configuration, iceServers: servers });
+            super.setConfiguration({ ...configuration, iceServers: servers });
         }
     };
 """

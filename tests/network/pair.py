@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from playwright.async_api import Browser, Page, Playwright, expect
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from tests.browser.pages import ARGUMENTS, CHROMIUM, Pages
+from tests.browser.pages import ARGUMENTS, CHROMIUM, KEEPS_CONNECTIONS, Pages
 from tests.network.hosts import Host
 from tests.network.scenarios import PORT, Devices
 
@@ -29,14 +29,9 @@ _FRAME_MILLISECONDS = 20_000
 
 # Both pages: keep the connections for their statistics; the first painted frame's time, by the
 # machine's clock, which both browsers share.
-_SCRIPT = """
-    window.connections = [];
-    window.RTCPeerConnection = class extends RTCPeerConnection {
-        constructor(...options) {
-            super(...options);
-            connections.push(this);
-        }
-    };
+_SCRIPT = (
+    KEEPS_CONNECTIONS
+    + """
     const look = () => {
         const video = document.querySelector("video");
         const painted = (now) => { window.painted = performance.timeOrigin + now; };
@@ -44,6 +39,7 @@ _SCRIPT = """
     };
     look();
 """
+)
 _EVIDENCE = """async () => {
     const lines = [];
     for (const connection of connections) {

@@ -1,6 +1,6 @@
 /**
- * The video presets that the server writes into the page, and bitrates for what is between them.
- * Imports nothing; the element is `<meta name="lenscast:video" content="JSON">`.
+ * What a page is opened with: the link's fragment, the video presets that the server writes into the page, and
+ * bitrates for what is between them. Imports nothing; the element is `<meta name="lenscast:video" content="JSON">`.
  */
 
 /**
@@ -28,6 +28,26 @@ export function readPresets() {
 }
 
 /**
+ * What the camera is opened with, until a person chooses.
+ * @param {Presets} known
+ * @returns {import("./sender-camera.js").Choice}
+ */
+export function firstChoice({ presets, default: preset }) {
+  const { width, height, frameRate } = presets[preset];
+  return { facing: "environment", width, height, frameRate, preset };
+}
+
+/**
+ * What is sent of it at most, until more is known.
+ * @param {Presets} known
+ * @returns {import("./video.js").VideoLimits}
+ */
+export function firstLimits({ presets, default: preset }) {
+  const { maxBitrate, frameRate } = presets[preset];
+  return { maxBitrate, maxFramerate: frameRate };
+}
+
+/**
  * A bitrate cap for settings that are no preset: between the two presets that send the next fewer and the next
  * more pixels a second, on a straight line; outside of them, in proportion.
  * @param {{ width: number, height: number, frameRate: number }} settings
@@ -52,4 +72,22 @@ export function bitrateFor(settings, presets) {
 /** @param {{ width: number, height: number, frameRate: number }} settings */
 function pixelRate({ width, height, frameRate }) {
   return width * height * frameRate;
+}
+
+/**
+ * Read a link's fragment, `#ROOM.KEY`, `#ROOM` or nothing.
+ * @param {string} hash as `location.hash` gives it
+ * @returns {{ room?: string, key?: string }}
+ */
+export function readFragment(hash) {
+  const text = hash.replace(/^#/, "");
+  if (text === "") {
+    return {};
+  }
+  const dot = text.indexOf(".");
+  if (dot < 0) {
+    return { room: text };
+  }
+  const key = text.slice(dot + 1);
+  return key === "" ? { room: text.slice(0, dot) } : { room: text.slice(0, dot), key };
 }

@@ -1,0 +1,108 @@
+/**
+ * HTTP in place of a WebSocket, where something on the way lets no WebSocket through: messages come as server-sent
+ * events and go out as requests (docs/protocol.md). Fetched before it is needed. Imports types only.
+ */
+
+/** @typedef {import("./socket.js").Transport} Transport */
+/** @typedef {import("./socket.js").TransportHandlers} TransportHandlers */
+
+/** How long one request may take, in milliseconds. */
+const TIMEOUT = 10_000;
+/** What a lost connection counts as: the code of a WebSocket that ended without a close frame (RFC 6455, 7.4.1). */
+const CUT_OFF = 1006;
+
+/** @implements {Transport} */
+export class HttpTransport {
+  /** @type {EventSource | null} */
+  #source = null;
+  /** @type {TransportHandlers | null} null when it is over */
+  #handlers = null;
+  /** The server's name for this connection; a secret. */
+  #session = "";
+  /** Each request waits for the one before it: messages must not overtake each other. */
+  #tail = Promise.resolve();
+  #leaving = () => this.#sayGoodbye();
+
+  /** @param {TransportHandlers} handlers */
+  open(handlers) {
+    this.#handlers = handlers;
+    const source = new EventSource("/events");
+    this.#source = source;
+    source.addEventListener("open", (event) => {
+      // The browser has an event of this name of its own, without data.
+      if (event instanceof MessageEvent) {
+        this.#session = JSON.parse(event.data).session;
+        handlers.opened();
+      }
+    });
+    source.addEventListener("message", ({ data }) => handlers.message(data));
+    source.addEventListener("ping", () => void this.#post(""));
+    source.addEventListener("close", ({ data }) => this.#end(JSON.parse(data).code));
+    // It would come back by itself, but as another client.
+    source.addEventListener("error", () => this.#end(CUT_OFF));
+    // By the time of "pagehide" Chromium has ended the stream, and the server may have forgotten the session; Safari on
+    // phones has no "beforeunload". Should the page stay after all, the server ends the stream, and it joins again.
+    window.addEventListener("beforeunload", this.#leaving);
+    window.addEventListener("pagehide", this.#leaving);
+  }
+
+  /** @param {string} text */
+  send(text) {
+    this.#tail = this.#tail.then(() => this.#post(text));
+  }
+
+  /** Say goodbye and end it. May be called more than once. */
+  close() {
+    this.#sayGoodbye();
+    this.drop();
+  }
+
+  /** End it without a goodbye: the server keeps this page's place for a while. */
+  drop() {
+    window.removeEventListener("beforeunload", this.#leaving);
+    window.removeEventListener("pagehide", this.#leaving);
+    this.#source?.close();
+    this.#source = this.#handlers = null;
+    this.#session = "";
+  }
+
+  #sayGoodbye() {
+    if (this.#session) {
+      navigator.sendBeacon("/bye", this.#session);
+      this.#session = "";
+    }
+  }
+
+  /** @param {string} body empty to answer a ping */
+  async #post(body) {
+    const session = this.#session;
+    if (!session) {
+      return;
+    }
+    const aborter = new AbortController();
+    const timer = setTimeout(() => aborter.abort(), TIMEOUT);
+    try {
+      const { ok } = await fetch("/send", {
+        method: "POST",
+        headers: { "Lenscast-Session": session },
+        body,
+        signal: aborter.signal,
+      });
+      if (!ok) {
+        this.#end(CUT_OFF);
+      }
+    } catch {
+      // The network, or the time limit: the same as a stream that ends.
+      this.#end(CUT_OFF);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** @param {number} code */
+  #end(code) {
+    const handlers = this.#handlers;
+    this.drop();
+    handlers?.closed(code);
+  }
+}

@@ -1,0 +1,152 @@
+"""What the server counts of itself, in the text format of Prometheus.
+
+Owns the names and meanings of the figures. Each instance has its own registry, so that two servers
+in one process do not add up. Imports nothing of the project.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+"""Prometheus' text-based format, version 0.0.4: https://prometheus.io/docs/instrumenting/."""
+
+SETUP_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """The figures of one server.
+
+    A label never holds what a client wrote: types of message and codes of refusals are those of
+    docs/protocol.md, so that no client can make series without end.
+    """
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._connections = Gauge(
+            "lenscast_connections", "Clients connected now.", ["transport"], registry=self._registry
+        )
+        self._arrivals = Counter(
+            "lenscast_connections_opened",
+            "Clients that have connected.",
+            ["transport"],
+            registry=self._registry,
+        )
+        self._messages = Counter(
+            "lenscast_messages_received",
+            "Messages that were understood, by type.",
+            ["type"],
+            registry=self._registry,
+        )
+        self._refusals = Counter(
+            "lenscast_refusals",
+            "Messages and connections that were refused, by error code.",
+            ["code"],
+            registry=self._registry,
+        )
+        self._reconnections = Counter(
+            "lenscast_reconnections",
+            "Clients that came back as the same peer.",
+            registry=self._registry,
+        )
+        self._setup = Histogram(
+            "lenscast_setup_seconds",
+            "Seconds from a client's connection to its registration.",
+            buckets=SETUP_BUCKETS,
+            registry=self._registry,
+        )
+
+    def connected(self, transport: str) -> None:
+        """A client has come by `transport`, as in "websocket"."""
+        self._connections.labels(transport).inc()
+        self._arrivals.labels(transport).inc()
+
+    def disconnected(self, transport: str) -> None:
+        """A client that came by `transport` is gone."""
+        self._connections.labels(transport).dec()
+
+    def received(self, type: str) -> None:  # noqa: A002 - it is the field's name
+        """A message of this type was understood."""
+        self._messages.labels(type).inc()
+
+    def refused(self, code: str) -> None:
+        """A message or a connection was refused with this code."""
+        self._refusals.labels(code).inc()
+
+    def reconnected(self) -> None:
+        """A client came back as the same peer."""
+        self._reconnections.inc()
+
+    def setup(self, seconds: float) -> None:
+        """A client was registered so long after it had connected."""
+        self._setup.observe(seconds)
+
+    def watch(
+        self,
+        *,
+        rooms: Callable[[], int],
+        peers: Callable[[], Mapping[str, int]],
+        relay: Callable[[], Mapping[str, Any]] | None,
+    ) -> None:
+        """Set where the figures come from that are read off when somebody asks. To be called once.
+
+        Parameters
+        ----------
+        rooms: how many rooms have somebody in them.
+        peers: how many peers there are of each role.
+        relay: the embedded relay's figures, as `EmbeddedTurn.figures`; None: there is none.
+        """
+        self._registry.register(_Present(rooms, peers, relay))
+
+    def text(self) -> bytes:
+        """All figures in the text format."""
+        return generate_latest(self._registry)
+
+
+class _Present(Collector):
+    """Figures that are read off at the moment of asking."""
+
+    def __init__(
+        self,
+        rooms: Callable[[], int],
+        peers: Callable[[], Mapping[str, int]],
+        relay: Callable[[], Mapping[str, Any]] | None,
+    ) -> None:
+        self._rooms = rooms
+        self._peers = peers
+        self._relay = relay
+
+    def collect(self) -> Iterable[Metric]:
+        yield GaugeMetricFamily(
+            "lenscast_rooms", "Rooms with somebody in them.", value=self._rooms()
+        )
+        peers = GaugeMetricFamily("lenscast_peers", "Peers now, by role.", labels=["role"])
+        for role, count in self._peers().items():
+            peers.add_metric([role], count)
+        yield peers
+        if self._relay is not None:
+            yield from _relay_figures(self._relay())
+
+
+def _relay_figures(figures: Mapping[str, Any]) -> Iterable[Metric]:
+    for name, about in (
+        ("allocations", "Allocations of the embedded relay now."),
+        ("tcp_connections", "TCP and TLS connections of the embedded relay now."),
+    ):
+        yield GaugeMetricFamily(f"lenscast_relay_{name}", about, value=figures[name])
+    for name, about in (
+        ("packets", "Packets that the embedded relay has passed on."),
+        ("bytes", "Bytes that the embedded relay has passed on."),
+    ):
+        yield CounterMetricFamily(f"lenscast_relay_{name}", about, value=figures[name])
+    for name, about in (
+        ("drops", "Packets that the embedded relay has dropped, by reason."),
+        ("refusals", "Requests that the embedded relay has refused, by error code."),
+    ):
+        family = CounterMetricFamily(f"lenscast_relay_{name}", about, labels=["reason"])
+        for reason, count in figures[name].items():
+            family.add_metric([str(reason)], count)
+        yield family

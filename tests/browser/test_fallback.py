@@ -1,0 +1,123 @@
+"""Where something on the way lets no WebSocket through, the pages speak HTTP with the server."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from signaling.server import SignalingServer
+from tests.browser.pages import KEEPS_CONNECTIONS, SECONDS, Pages, phase, picture_moves
+from tests.browser.wire import wire
+
+# What both pages hear by either way; "requests" are those that go out by HTTP.
+SPY = (
+    KEEPS_CONNECTIONS
+    + """
+    window.heard = [];
+    window.sockets = [];
+    window.blocked = false;
+    const Original = window.WebSocket;
+    window.WebSocket = class extends Original {
+        constructor(...options) {
+            if (window.blocked) {
+                window.refused ??= performance.now();
+                throw new DOMException("blocked", "SecurityError");
+            }
+            super(...options);
+            sockets.push(this);
+            this.addEventListener("message", ({ data }) => heard.push(JSON.parse(data)));
+        }
+    };
+    window.EventSource = class extends EventSource {
+        constructor(...options) {
+            super(...options);
+            this.addEventListener("message", ({ data }) => heard.push(JSON.parse(data)));
+        }
+    };
+"""
+)
+# What happens to a WebSocket: the browser refuses it, the network does, or nothing happens at all.
+REFUSED = SPY + "window.blocked = true;"
+FAILING = """
+    window.WebSocket = class extends EventTarget {
+        constructor() {
+            super();
+            setTimeout(() => this.onclose?.({ code: 1006 }), 20);
+        }
+        close() {}
+    };
+"""
+SILENT = """
+    window.WebSocket = class extends EventTarget {
+        close() {}
+    };
+"""
+OPEN_TIMEOUT = 3_000  # What socket.js gives a WebSocket to open, in milliseconds.
+REGISTERED = "() => heard.filter(({ type }) => type === 'registered')"
+
+
+async def requests(page: Page) -> int:
+    """How many messages a page has sent by HTTP."""
+    count: int = await page.evaluate(
+        "() => performance.getEntriesByType('resource')"
+        ".filter(({ name }) => name.endsWith('/send')).length"
+    )
+    return count
+
+
+@pytest.mark.parametrize("script", [REFUSED, FAILING, SILENT], ids=["refused", "failing", "silent"])
+async def test_no_websocket_from_the_start(
+    server: SignalingServer, pages: Pages, script: str
+) -> None:
+    """The picture arrives all the same, and both pages say goodbye when they are closed."""
+    receiver = await pages.receiver(server, script=script)
+    await phase(receiver, "idle")
+    sender = await pages.sender(server, script=script)
+    await phase(sender, "live")
+    await phase(receiver, "live")
+    await picture_moves(receiver)
+    assert await requests(sender) > 0
+    assert await requests(receiver) > 0
+    await sender.goto("about:blank")
+    # At once: a sender that is only cut off is waited for.
+    await phase(receiver, "idle")
+    await expect(receiver.locator("#grid .tile")).to_have_count(0)
+
+
+async def test_a_refusal_is_not_waited_for(server: SignalingServer, pages: Pages) -> None:
+    """A WebSocket that the browser refuses is not given the time of one that may still open."""
+    receiver = await pages.receiver(server, script=REFUSED)
+    await phase(receiver, "idle")
+    waited = await receiver.evaluate(
+        "() => performance.getEntriesByType('resource')"
+        ".find(({ name }) => name.endsWith('/send')).startTime - refused"
+    )
+    assert waited < OPEN_TIMEOUT
+
+
+async def test_websockets_that_are_blocked_in_mid_stream(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """Both go on by HTTP, as who they were, while the picture plays on."""
+    async with wire(server.local_port) as between:
+        receiver = await pages.laptop(between.link("receiver", server), script=SPY)
+        sender = await pages.phone(between.link("sender", server), script=SPY)
+        await phase(receiver, "live")
+        await phase(sender, "live")
+        await picture_moves(receiver)
+        for page in (sender, receiver):
+            await page.evaluate("() => { blocked = true; }")
+        between.cut()
+        for page in (sender, receiver):
+            await page.wait_for_function(f"() => ({REGISTERED})().length > 1", timeout=SECONDS)
+            first, second = await page.evaluate(REGISTERED)
+            assert second["resumed"] is True
+            assert second["id"] == first["id"]
+            await phase(page, "live")
+            assert await page.evaluate("connections.length") == 1
+        await picture_moves(receiver)
+        # What is asked of the camera goes by HTTP now.
+        await receiver.locator("#quality").select_option("low")
+        await receiver.wait_for_function(
+            "() => document.querySelector('video').videoWidth === 640", timeout=SECONDS
+        )
+        await pages.close()
+    pages.complaints[:] = [c for c in pages.complaints if "ERR_" not in c]

@@ -1,0 +1,170 @@
+"""The code to compare: four words on both pages, the same when nobody sits in between."""
+
+from typing import Any
+
+from playwright.async_api import Page, expect
+
+from signaling.server import SignalingServer
+from tests.browser.pages import Pages, phase
+from tests.browser.test_modules import Module
+
+SENDER = "v=0\r\na=fingerprint:sha-256 AA:01\r\nm=video\r\na=fingerprint:sha-256 AA:01\r\n"
+RECEIVER = "v=0\r\nm=video\r\na=fingerprint:sha-256 BB:02\r\n"
+OTHER = "v=0\r\nm=video\r\na=fingerprint:sha-256 CC:03\r\n"
+
+
+def descriptions(local: str, remote: str, *, offers: bool) -> dict[str, Any]:
+    """What an RTCPeerConnection says of its two ends."""
+    kinds = ("offer", "answer") if offers else ("answer", "offer")
+    return {
+        "currentLocalDescription": {"type": kinds[0], "sdp": local},
+        "currentRemoteDescription": {"type": kinds[1], "sdp": remote},
+    }
+
+
+async def words_on_sender(sender: Page) -> str:
+    """Ask the sender page for its words."""
+    await sender.locator("#settings").click()
+    await sender.locator("#words-open").click()
+    return await read(sender)
+
+
+async def words_on_receiver(receiver: Page) -> str:
+    """Ask the receiver page for its words, by its key."""
+    await receiver.keyboard.press("c")
+    return await read(receiver)
+
+
+async def read(page: Page) -> str:
+    """The words in the dialog, once they are there."""
+    words = page.locator("#words dd")
+    await page.wait_for_function(
+        "() => /^([a-z]{3,6} ){3}[a-z]{3,6}$/.test("
+        "document.querySelector('#words dd')?.textContent ?? '')"
+    )
+    return await words.inner_text()
+
+
+async def both(server: SignalingServer, pages: Pages, script: str = "") -> tuple[Page, Page]:
+    """Both pages, connected; the receiver page runs a script first."""
+    receiver = await pages.receiver(server, script=script)
+    sender = await pages.sender(server)
+    await phase(sender, "live")
+    await phase(receiver, "live")
+    return sender, receiver
+
+
+async def test_both_pages_show_the_same_words(server: SignalingServer, pages: Pages) -> None:
+    """Four words of the list, the same on the phone and on the laptop."""
+    sender, receiver = await both(server, pages)
+    words = await words_on_sender(sender)
+    assert words == await words_on_receiver(receiver)
+    known = await Module(receiver).call("word-list", "m.WORDS")
+    assert set(words.split()) <= set(known)
+
+
+async def test_somebody_in_between_is_seen(server: SignalingServer, pages: Pages) -> None:
+    """A receiver that was given another fingerprint for the phone shows other words."""
+    # With a changed fingerprint DTLS itself refuses, and no test has somebody in between who holds
+    # a certificate: so only what the page reads is changed.
+    changed = """
+        const { get } = Object.getOwnPropertyDescriptor(
+            RTCPeerConnection.prototype, "currentRemoteDescription");
+        Object.defineProperty(RTCPeerConnection.prototype, "currentRemoteDescription", {
+            get() {
+                const { type, sdp } = get.call(this);
+                const swap = (pair) => (pair === "00" ? "01" : "00");
+                const changed = sdp.replace(
+                    /(fingerprint:sha-256 )(..)/g, (_, name, first) => name + swap(first));
+                return { type, sdp: changed };
+            },
+        });
+    """
+    sender, receiver = await both(server, pages, changed)
+    assert await words_on_sender(sender) != await words_on_receiver(receiver)
+
+
+async def test_a_new_connection_has_other_words(server: SignalingServer, pages: Pages) -> None:
+    """The phone's page is loaded again: the open dialog of the laptop changes to what it shows."""
+    sender, receiver = await both(server, pages)
+    before = await words_on_receiver(receiver)
+    await sender.reload()
+    await phase(sender, "live")
+    after = await words_on_sender(sender)
+    assert after != before
+    await expect(receiver.locator("#words dd")).to_have_text(after)
+
+
+async def test_the_words_are_loaded_when_asked_for(server: SignalingServer, pages: Pages) -> None:
+    """Neither page fetches the list before."""
+    sender, receiver = await both(server, pages)
+    fetched = (
+        "performance.getEntriesByType('resource').filter(({ name }) => /word-list/.test(name))"
+    )
+    for page in (sender, receiver):
+        assert await page.evaluate(f"{fetched}.length") == 0
+    await words_on_sender(sender)
+    assert await sender.evaluate(f"{fetched}.length") == 1
+
+
+async def test_without_subtle_crypto_there_is_no_button(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """Over plain HTTP browsers have none: neither the button nor the key offers it."""
+    without = "Object.defineProperty(Crypto.prototype, 'subtle', { get: () => undefined });"
+    _sender, receiver = await both(server, pages, without)
+    await expect(receiver.locator("#words-open")).to_be_hidden()
+    await receiver.keyboard.press("c")
+    await expect(receiver.locator("#words")).to_have_count(0)
+
+
+async def test_the_dialog_is_for_keyboard_and_screen_reader(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """It has a name and a description, closes with Escape, and gives the focus back."""
+    _sender, receiver = await both(server, pages)
+    await receiver.locator("#words-open").focus()
+    await receiver.keyboard.press("Enter")
+    dialog = receiver.get_by_role("dialog", name="Compare code")
+    await expect(dialog).to_be_visible()
+    await expect(dialog).to_have_accessible_description(
+        "Both screens show the same four words when nobody, not even the server, sits in between."
+        " Each new connection has other words."
+    )
+    await receiver.keyboard.press("Escape")
+    await expect(dialog).to_be_hidden()
+    await expect(receiver.locator("#words-open")).to_be_focused()
+
+
+async def test_words_follow_from_both_certificates(server: SignalingServer, pages: Pages) -> None:
+    """The same from either side; others when one end is another, or both are exchanged."""
+    module = Module(await pages.receiver(server))
+    ends = [
+        descriptions(SENDER, RECEIVER, offers=True),
+        descriptions(RECEIVER, SENDER, offers=False),
+        descriptions(SENDER, OTHER, offers=True),
+        descriptions(OTHER, RECEIVER, offers=True),
+        descriptions(RECEIVER, SENDER, offers=True),
+    ]
+    words = await module.call(
+        "words", "await Promise.all(a.map((e) => m.wordsOf(m.certificatesOf(e))))", *ends
+    )
+    assert words[0] == words[1]
+    assert len(set(words)) == len(words) - 1
+
+
+async def test_every_fingerprint_counts(server: SignalingServer, pages: Pages) -> None:
+    """One more, of another hash, is another code: a browser may go by either. Case is not."""
+    module = Module(await pages.receiver(server))
+    more = SENDER + "a=fingerprint:sha-512 DD:04\r\n"
+    read = await module.call("words", "a.map(m.fingerprints)", SENDER, SENDER.lower(), more, "")
+    assert read == ["sha-256 AA:01", "sha-256 AA:01", "sha-256 AA:01 sha-512 DD:04", ""]
+    none = descriptions(SENDER, "v=0\r\n", offers=True)
+    assert await module.call("words", "m.certificatesOf(a[0])", none) is None
+
+
+async def test_the_list_has_2048_words(server: SignalingServer, pages: Pages) -> None:
+    """All different, of 3 to 6 letters, so that four of them are 44 bits."""
+    words = await Module(await pages.receiver(server)).call("word-list", "m.WORDS")
+    assert len(words) == len(set(words)) == 2048
+    assert all(word.isascii() and word.islower() and 3 <= len(word) <= 6 for word in words)

@@ -1,0 +1,92 @@
+"""The figures in Prometheus' text format."""
+
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from signaling.metrics import Metrics
+
+
+def read(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """What a Prometheus server reads: a value for each name and set of labels."""
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(metrics.text().decode())
+        for sample in family.samples
+    }
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float:
+    return read(metrics)[name, frozenset(labels.items())]
+
+
+def test_connections_are_counted_by_transport() -> None:
+    """Now, which falls again, and since the start, which does not."""
+    metrics = Metrics()
+    metrics.connected("websocket")
+    metrics.connected("websocket")
+    metrics.connected("events")
+    metrics.disconnected("websocket")
+    assert value(metrics, "lenscast_connections", transport="websocket") == 1
+    assert value(metrics, "lenscast_connections", transport="events") == 1
+    assert value(metrics, "lenscast_connections_opened_total", transport="websocket") == 2
+
+
+def test_messages_refusals_and_reconnections_are_counted() -> None:
+    """By type, by code, and in all."""
+    metrics = Metrics()
+    metrics.received("offer")
+    metrics.received("offer")
+    metrics.refused("bad-key")
+    metrics.reconnected()
+    assert value(metrics, "lenscast_messages_received_total", type="offer") == 2
+    assert value(metrics, "lenscast_refusals_total", code="bad-key") == 1
+    assert value(metrics, "lenscast_reconnections_total") == 1
+
+
+def test_the_time_of_setup_is_a_histogram() -> None:
+    """Its buckets add up, so that a share of fast ones can be asked for."""
+    metrics = Metrics()
+    metrics.setup(0.3)
+    metrics.setup(7)
+    assert value(metrics, "lenscast_setup_seconds_count") == 2
+    assert value(metrics, "lenscast_setup_seconds_sum") == 7.3
+    assert value(metrics, "lenscast_setup_seconds_bucket", le="0.25") == 0
+    assert value(metrics, "lenscast_setup_seconds_bucket", le="0.5") == 1
+
+
+def test_what_is_watched_is_read_off_when_asked() -> None:
+    """Rooms, peers by role and the relay's figures are those of the moment."""
+    metrics = Metrics()
+    peers = {"sender": 1, "receiver": 0}
+    relay: dict[str, Any] = {
+        "allocations": 2,
+        "tcp_connections": 1,
+        "packets": 3,
+        "bytes": 4,
+        "drops": {"no permission": 5},
+        "refusals": {"401": 6},
+    }
+    metrics.watch(rooms=lambda: len(peers), peers=lambda: peers, relay=lambda: relay)
+    assert value(metrics, "lenscast_rooms") == 2
+    assert value(metrics, "lenscast_peers", role="receiver") == 0
+    assert value(metrics, "lenscast_relay_allocations") == 2
+    assert value(metrics, "lenscast_relay_bytes_total") == 4
+    assert value(metrics, "lenscast_relay_drops_total", reason="no permission") == 5
+    assert value(metrics, "lenscast_relay_refusals_total", reason="401") == 6
+    peers["receiver"] = 3
+    assert value(metrics, "lenscast_peers", role="receiver") == 3
+
+
+def test_without_a_relay_there_are_no_figures_of_one() -> None:
+    """What is not there is not reported as 0."""
+    metrics = Metrics()
+    metrics.watch(rooms=lambda: 0, peers=dict, relay=None)
+    assert not [name for name, _ in read(metrics) if "relay" in name]
+
+
+def test_two_servers_count_apart() -> None:
+    """Each has its own registry."""
+    one, other = Metrics(), Metrics()
+    one.reconnected()
+    assert value(other, "lenscast_reconnections_total") == 0
