@@ -19,11 +19,12 @@ from signaling.server import SignalingServer
 from tests.raw import SECONDS, Raw, ask, raw, request
 from tests.running_server import running_server
 
-# Generous where a test sends many messages: the rates are not what is tested here.
+# Generous where a test sends many messages and leaves many peers: limits are not tested here.
 SETTINGS = config.from_values(
     {
         "access": "open",
         "turn": {"mode": "none"},
+        "rooms": {"max_senders": 1000, "max_receivers": 1000},
         "limits": {
             "messages_per_second": 1e6,
             "message_burst": 1000000,
