@@ -17,6 +17,7 @@ class Client:
 
     def __init__(self, socket: WebSocketClientConnection) -> None:
         self.socket = socket
+        self.over = False
 
     @classmethod
     async def connect(cls, link: str) -> Self:
@@ -34,7 +35,7 @@ class Client:
 
     async def receive(self) -> dict[str, Any]:
         """The next message; fails where the socket closes instead."""
-        text = await asyncio.wait_for(self.socket.read_message(), SECONDS)
+        text = await self._read()
         assert text is not None, f"closed: {self.socket.close_code} {self.socket.close_reason}"
         message: dict[str, Any] = json.loads(text)
         return message
@@ -47,15 +48,19 @@ class Client:
 
     async def closed(self) -> tuple[int | None, str | None]:
         """Wait for the end, passing over messages: close code and reason."""
-        async with asyncio.timeout(SECONDS):
-            while await self.socket.read_message() is not None:
-                pass
+        while not self.over:
+            await self._read()
         return self.socket.close_code, self.socket.close_reason
 
     async def register(self, role: str, **fields: Any) -> dict[str, Any]:
         """Register and give the answer."""
         await self.send(type="register", role=role, **fields)
         return await self.receive_type("registered")
+
+    async def _read(self) -> str | bytes | None:
+        text = await asyncio.wait_for(self.socket.read_message(), SECONDS)
+        self.over = text is None
+        return text
 
 
 @contextlib.asynccontextmanager
@@ -66,3 +71,4 @@ async def client(link: str) -> AsyncIterator[Client]:
         yield opened
     finally:
         opened.socket.close()
+        await opened.closed()

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 GATHERING_SECONDS = 0.3
 CLOSE_SECONDS = 0.6
+CONNECT_SECONDS = 0.02
+"""How often aioice's `connect` looks at its checks."""
 RENEWAL_SECONDS = 1.0
 """A session is not replaced more often than this because the remote peer asks for it."""
 INBOX = 64
@@ -146,8 +148,22 @@ class Session:
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self.connection.close()
+                await self._end_consent()
         except TimeoutError:
             log.info("the TURN server does not answer; its allocation is left to expire")
+
+    async def _end_consent(self) -> None:
+        """End what asks for consent (RFC 7675) on a connection that is closed.
+
+        aioice's `connect` looks only every 20 ms whether it is over. Where the checks have
+        succeeded by then it goes on after `close`, and asks for ever.
+        """
+        await asyncio.sleep(CONNECT_SECONDS)
+        transports = {one.receiver.transport for one in self.connection.getTransceivers()}
+        if self.connection.sctp is not None:
+            transports.add(self.connection.sctp.transport)
+        for dtls in transports:
+            await dtls.transport._connection.close()
 
     def _on_state(self) -> None:
         state = self.connection.connectionState
