@@ -14,6 +14,7 @@ const PATIENCE = 5_000;
  * @returns {Promise<T>}
  */
 export async function loaded(importing) {
+  document.documentElement.dataset.running = "";
   for (let answered = false; ; answered = await answers()) {
     try {
       const module = await importing();

@@ -128,3 +128,20 @@ async def test_a_page_is_loaded_anew_where_the_browser_does_not_ask_again(
     missing.over = True
     await phase(receiver, "idle")
     assert await is_marked(receiver)
+
+
+@pytest.mark.parametrize(("role", "module"), [("sender", "socket"), ("receiver", "loading")])
+async def test_a_page_of_which_nothing_runs_says_so(
+    server: SignalingServer, patient: Pages, role: str, module: str
+) -> None:
+    """It needs no script for that; and it is gone as soon as one runs."""
+    missing = Failing()
+    link = {"sender": local_sender_link(server), "receiver": server.receiver_link}[role]
+    page = await patient.phone("about:blank")
+    await page.route(f"**/js/{module}.js", missing)
+    await page.goto(link)
+    await expect(page.locator("#unloaded")).to_be_visible()
+    missing.over = True
+    await page.reload()
+    await page.wait_for_selector("html[data-phase]")
+    await expect(page.locator("#unloaded")).to_have_css("display", "none")
