@@ -44,6 +44,7 @@ class SocketHandler(WebSocketHandler):
         self._connection: Connection | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._pong = asyncio.Event()
+        self._closed_here = False
 
     def check_origin(self, origin: str) -> bool:
         """Any: `site` has looked at the origin already, and knows `public_url`."""
@@ -78,8 +79,10 @@ class SocketHandler(WebSocketHandler):
         for task in self._tasks:
             task.cancel()
         if self._connection is not None:
-            # None: no close frame came, so the network or the device went away.
-            self._hub.disconnect(self._connection, left=self.close_code is not None)
+            # None: no close frame came, so the network or the device went away. After one from
+            # here it is an echo (RFC 6455 5.5.1), and no goodbye.
+            left = self.close_code is not None and not self._closed_here
+            self._hub.disconnect(self._connection, left)
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
         """Tornado's choice, with what it does not tell."""
@@ -96,10 +99,9 @@ class SocketHandler(WebSocketHandler):
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("the %s of a connection failed", task.get_name(), exc_info=error)
-            # The client answers the close with one of its own, which is no goodbye.
             if self._connection is not None:
                 self._hub.disconnect(self._connection, left=False)
-            self.close(1011, "The server made a mistake.")
+            self._close(Ending(1011, "The server made a mistake."))
 
     async def _write(self, connection: Connection) -> None:
         while True:
@@ -148,6 +150,7 @@ class SocketHandler(WebSocketHandler):
         self._close(Ending(code, reason))
 
     def _close(self, ending: Ending) -> None:
+        self._closed_here = True
         self.close(ending.code, ending.reason[:_CLOSE_REASON_BYTES])
 
 
