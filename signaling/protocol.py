@@ -5,6 +5,7 @@ Pure: no socket, no clock.
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
@@ -326,7 +327,7 @@ def parse(
 
 def _open(text: str | bytes) -> tuple[str, Mapping[str, Any]]:
     try:
-        values = json.loads(text, parse_constant=_no_constant)
+        values = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise Refusal(Code.BAD_JSON, "The message is not JSON.") from error
     if not isinstance(values, dict):
@@ -342,6 +343,14 @@ def _open(text: str | bytes) -> tuple[str, Mapping[str, Any]]:
 def _no_constant(name: str) -> None:
     # Python reads NaN and Infinity, which are not JSON (RFC 8259) and which no browser accepts.
     raise ValueError(name)
+
+
+def _finite(digits: str) -> float:
+    # Python reads 1e999 as infinity, and could not write it again.
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(digits)
+    return number
 
 
 def parse_from_server(text: str | bytes) -> ServerMessage:
@@ -399,6 +408,10 @@ def encode(message: ClientMessage | ServerMessage) -> str:
 
     Fields that are None or False are left out, but for a candidate, where null means that no more
     come.
+
+    Raises
+    ------
+    ValueError: a number in it is not finite, for which JSON has no word.
     """
     body: dict[str, Any]
     match message:
@@ -421,7 +434,7 @@ def encode(message: ClientMessage | ServerMessage) -> str:
             body = _plain(message)
     if isinstance(message, IceCandidate):
         body["candidate"] = message.candidate
-    return json.dumps({"type": message.type, **body}, separators=(",", ":"))
+    return json.dumps({"type": message.type, **body}, separators=(",", ":"), allow_nan=False)
 
 
 def _plain(record: Any) -> dict[str, Any]:

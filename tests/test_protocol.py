@@ -1,6 +1,7 @@
 """The wire protocol: every message to text and back, every bad one refused with its code."""
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -162,6 +163,13 @@ def test_a_peer_in_python_reads_what_the_server_writes(message: protocol.ServerM
     assert protocol.parse_from_server(protocol.encode(message)) == message
 
 
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
+def test_what_is_not_json_is_not_written(number: float) -> None:
+    """A number that JSON has no word for is its writer's mistake, and goes to nobody."""
+    with pytest.raises(ValueError, match="JSON"):
+        protocol.encode(State({"x": number}))
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
@@ -170,6 +178,8 @@ def test_a_peer_in_python_reads_what_the_server_writes(message: protocol.ServerM
         ("[]", Code.BAD_JSON),
         ("null", Code.BAD_JSON),
         ('{"type": "offer", "sdp": NaN}', Code.BAD_JSON),
+        ('{"type": "state", "state": {"x": 1e999}}', Code.BAD_JSON),
+        ('{"type": "state", "state": {"x": [-1e999]}}', Code.BAD_JSON),
         (b"\xff\xfe{}", Code.BAD_JSON),
         ("[" * 50000, Code.BAD_JSON),
         ("{}", Code.MISSING_FIELD),
