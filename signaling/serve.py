@@ -5,6 +5,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import dataclasses
 import json
 import logging
@@ -20,6 +21,9 @@ from signaling.config import Config
 from signaling.errors import SetupError
 from signaling.server import SignalingServer
 from signaling.usb import UsbPhones
+
+MANY_FILES = 8192
+"""Sockets enough for all that the default limits let in; macOS allows 10240 at most."""
 
 EXAMPLE = """\
 example:
@@ -71,14 +75,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _allow_files() -> None:
-    """Let this process have as many sockets as the system lets it; the usual 1024 are too few."""
+    """Let this process have many sockets: the usual 1024, or 256 on macOS, are too few."""
     try:
         import resource
     except ImportError:  # Windows, which has no such limit
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else hard
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    # A kernel may allow less than it says (setrlimit(2) on macOS).
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _port(text: str) -> int:
