@@ -83,6 +83,20 @@ class Connection:
     deadline: asyncio.TimerHandle = field(init=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What is kept of a connection for a peer that is away.
+
+    Attributes
+    ----------
+    missed: what was said to it meanwhile.
+    bucket: what it has left of its rate: coming back brings no new burst.
+    """
+
+    missed: Outbox
+    bucket: TokenBucket
+
+
 def error_text(refusal: Refusal) -> str:
     """The `error` message that tells a client of a refusal, as it goes over the wire."""
     return protocol.encode(protocol.Error(refusal.sentence, refusal.code))
@@ -114,7 +128,7 @@ class Hub:
         self._metrics = metrics
         self._clock = clock
         self._connections: dict[str, Connection] = {}
-        self._away: dict[str, Outbox] = {}
+        self._away: dict[str, Seat] = {}
         self._drained: asyncio.Event | None = None
 
     def connect(
@@ -192,9 +206,7 @@ class Hub:
         if left:
             self._deliver(self._rooms.leave(peer_id, "left"))
         else:
-            # Not the same outbox: the old transport may not have stopped to take from it.
-            self._away[peer_id] = self._new_outbox()
-            self._away[peer_id].take_over(connection.outbox)
+            self._away[peer_id] = self._keep_seat(connection)
             self._deliver(self._rooms.drop(peer_id, self._clock()))
 
     def tick(self) -> None:
@@ -249,7 +261,7 @@ class Hub:
         connection.deadline.cancel()
         registered = welcome.message
         assert isinstance(registered, Registered)  # noqa: S101 - `Rooms.receive` says so
-        missed = self._take_place(connection, registered.id)
+        seat = self._take_place(connection, registered.id)
         log.info(
             "%s %s %s room %s",
             registered.role,
@@ -263,27 +275,34 @@ class Hub:
         self._send(connection, registered)
         if not self._is_current(connection):  # Not even that has fitted into its outbox.
             return
-        if missed is not None:
-            connection.outbox.take_over(missed)
+        if seat is not None:
+            connection.bucket = seat.bucket
+            connection.outbox.take_over(seat.missed)
+            connection.outbox.make_room()
         self._deliver(others)
 
-    def _take_place(self, connection: Connection, peer_id: str) -> Outbox | None:
-        """Make this the connection of a peer, in place of an older one; what that has missed."""
+    def _take_place(self, connection: Connection, peer_id: str) -> Seat | None:
+        """Make this the connection of a peer, in place of an older one; what is left of that."""
         if connection.peer_id == peer_id:
             return None
         fresh_id, connection.peer_id = connection.peer_id, peer_id
         del self._connections[fresh_id]
-        missed = self._away.pop(peer_id, None)
+        seat = self._away.pop(peer_id, None)
         older = self._connections.get(peer_id)
         if older is not None:
             self._forget(older)
             # It is nobody now: its own end must not end this peer.
             older.peer_id = fresh_id
-            missed = self._new_outbox()
-            missed.take_over(older.outbox)
+            seat = self._keep_seat(older)
             older.drop(REPLACED, "replaced")
         self._connections[peer_id] = connection
-        return missed
+        return seat
+
+    def _keep_seat(self, connection: Connection) -> Seat:
+        # Not the same outbox: the old transport may not have stopped to take from it.
+        missed = self._new_outbox()
+        missed.take_over(connection.outbox)
+        return Seat(missed, connection.bucket)
 
     def _forget(self, connection: Connection) -> None:
         """Let go of a connection and of what was counted for it."""
@@ -317,7 +336,7 @@ class Hub:
         self._deliver(self._rooms.leave(connection.peer_id, "slow"))
 
     def _keep(self, delivery: Delivery) -> None:
-        if self._away[delivery.peer_id].put(protocol.encode(delivery.message)):
+        if self._away[delivery.peer_id].missed.put(protocol.encode(delivery.message)):
             return
         log.warning("%s has missed too much while it was away", delivery.peer_id)
         del self._away[delivery.peer_id]

@@ -27,6 +27,8 @@ class Outbox:
     def __init__(self, max_messages: int, max_bytes: int) -> None:
         self._max_messages = max_messages
         self._max_bytes = max_bytes
+        self._more_messages = 0
+        self._more_bytes = 0
         self._bytes = 0
         self._waiting: deque[str] = deque()
         self._ending: Ending | None = None
@@ -39,7 +41,10 @@ class Outbox:
 
     def put(self, text: str) -> bool:
         """Add a message. False: it does not fit, and was not added."""
-        if len(self._waiting) >= self._max_messages or self._bytes + len(text) > self._max_bytes:
+        if (
+            len(self._waiting) >= self._max_messages + self._more_messages
+            or self._bytes + len(text) > self._max_bytes + self._more_bytes
+        ):
             return False
         if self._ending is None:
             self._waiting.append(text)
@@ -48,15 +53,18 @@ class Outbox:
         return True
 
     def take_over(self, other: "Outbox") -> None:
-        """Add what waits in another outbox, which is empty then.
-
-        It is within the limits of that one, and is not counted against those of this one.
-        """
+        """Add what waits in another outbox, whether it fits or not; that one is empty then."""
         self._waiting.extend(other._waiting)
         self._bytes += other._bytes
         other._waiting.clear()
         other._bytes = 0
         self._changed.set()
+
+    def make_room(self) -> None:
+        """Let as much more wait as waits now, so that it takes no room from what is to come; but
+        at most twice the limits in all, however often a client comes back and reads nothing."""
+        self._more_messages = min(len(self._waiting), self._max_messages)
+        self._more_bytes = min(self._bytes, self._max_bytes)
 
     def end(self, code: int, reason: str) -> None:
         """Nothing more is added; the connection closes once what waits is sent."""

@@ -243,6 +243,40 @@ async def test_a_full_outbox_is_handed_over_whole() -> None:
     assert len(await again.told()) == 3
 
 
+async def test_what_a_peer_has_missed_takes_no_room_from_what_comes() -> None:
+    """It comes back to all that may wait for it, and has still room for as much more."""
+    bed = TestBed(Limits(outbox_messages=3))
+    sender, receiver, again = Client(bed.hub), Client(bed.hub), Client(bed.hub)
+    await sender.register("sender")
+    token = (await receiver.register("receiver"))["resume"]
+    bed.hub.disconnect(receiver.connection, left=False)
+    for n in range(2):
+        bed.hub.receive(sender.connection, STATE % n)
+    await again.register("receiver", token)
+    for n in range(3):
+        bed.hub.receive(sender.connection, STATE % n)
+    assert again.dropped is None
+    bed.hub.receive(sender.connection, STATE % 3)
+    assert again.dropped == (1008, "slow-client")
+
+
+@pytest.mark.parametrize("cut", [True, False])
+async def test_coming_back_brings_no_new_burst(cut: bool) -> None:
+    """A peer has one rate, by however many connections one after the other."""
+    bed = TestBed(Limits(messages_per_second=1e-9, message_burst=3))
+    receiver, sender = Client(bed.hub), Client(bed.hub)
+    await receiver.register("receiver")
+    token = (await sender.register("sender"))["resume"]
+    for n in range(4):
+        again = Client(bed.hub)
+        if cut:
+            bed.hub.disconnect(sender.connection, left=False)
+        await again.register("sender", token)
+        bed.hub.receive(again.connection, STATE % n)
+        sender = again
+    assert [m["state"]["n"] for m in await receiver.told() if m["type"] == "state"] == [0, 1]
+
+
 async def test_a_newer_connection_of_a_peer_takes_the_place_of_the_older() -> None:
     """The older one is dropped with 4001, and nobody hears that anyone left."""
     bed = TestBed(Limits())

@@ -71,6 +71,35 @@ async def test_what_waits_elsewhere_comes_after_what_waits_here() -> None:
     assert new.put("y" * 100)
 
 
+async def test_room_is_made_for_what_waits_already() -> None:
+    """As much more fits, by number and by size."""
+    outbox = Outbox(2, 10)
+    assert outbox.put("1234")
+    assert outbox.put("5678")
+    outbox.make_room()
+    assert not outbox.put("x" * 11)
+    assert outbox.put("x" * 10)
+    assert outbox.put("")
+    assert not outbox.put("")
+
+
+async def test_room_is_made_once_over_and_no_more() -> None:
+    """Who comes back again and again without reading has no more than twice the limits kept."""
+    old = Outbox(2, 100)
+    for _ in range(5):
+        while old.put("a"):
+            pass
+        new = Outbox(2, 100)
+        new.take_over(old)
+        new.make_room()
+        old = new
+    old.end(1000, "")
+    kept = 0
+    while isinstance(await old.get(), str):
+        kept += 1
+    assert kept == 4
+
+
 async def test_taking_over_wakes_a_reader_that_waits() -> None:
     """A writer that waits for messages gets what was taken over."""
     old, new = Outbox(2, 100), Outbox(2, 100)
