@@ -111,7 +111,7 @@ class Hub:
     limits: what one connection may do.
     guard: counts connections and wrong keys.
     metrics: counts what happens.
-    clock: unix time in seconds.
+    clock: seconds of a clock that never jumps.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class Hub:
         limits: Limits,
         guard: Guard,
         metrics: Metrics,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rooms = rooms
         self._limits = limits

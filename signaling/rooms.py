@@ -1,8 +1,9 @@
 """Rooms: who is in which one, who may say what to whom, and what follows from it.
 
-Pure: a message and the time go in, a list of deliveries comes out. No await, no clock, no socket.
-Imports `errors`, `protocol`, `links`, `resume` and the interface of `turn`. Knows no use of a room:
-what a role may do is data, in `ROLES`.
+Pure: a message and the time go in, a list of deliveries comes out; no await, no socket. Who has to
+be back by when goes by a clock that never jumps, what TURN servers check by Unix time. Imports
+`errors`, `protocol`, `links`, `resume` and the interface of `turn`. Knows no use of a room: what a
+role may do is data, in `ROLES`.
 """
 
 import dataclasses
@@ -124,11 +125,12 @@ class Rooms:
     capacity: for each role, how many peers of it one room holds.
     keys: checks the keys of links; None where access is open to all.
     turn: where ICE servers come from.
+    unix_time: seconds of Unix time, by which TURN credentials expire.
     invite: makes the link into a room from (room, origin by which the inviting peer came).
     tokens: makes and checks resume tokens.
     resume_seconds: for how long a peer that was cut off keeps its seat.
-    started: since when this process serves, unix time in seconds. For `resume_seconds` from then
-        on it takes back the peers of the process before it.
+    started: since when this process serves, in seconds of a clock that never jumps. For
+        `resume_seconds` from then on it takes back the peers of the process before it.
     max_candidates: how many candidates a peer may send after one offer or answer.
     """
 
@@ -139,6 +141,7 @@ class Rooms:
         capacity: Mapping[str, int],
         keys: links.Links | None,
         turn: TurnServers,
+        unix_time: Callable[[], float],
         invite: Callable[[str, str], Invite],
         tokens: ResumeTokens,
         resume_seconds: float,
@@ -149,6 +152,7 @@ class Rooms:
         self._capacity = capacity
         self._keys = keys
         self._turn = turn
+        self._unix_time = unix_time
         self._invite = invite
         self._tokens = tokens
         self._resume_seconds = resume_seconds
@@ -179,7 +183,7 @@ class Rooms:
         Parameters
         ----------
         peer_id: who sent it; for a `Register` a fresh id, used unless the peer resumes.
-        now: unix time in seconds.
+        now: seconds of a clock that never jumps.
         origin: scheme, host and port by which this client reached the server.
 
         Raises
@@ -227,10 +231,11 @@ class Rooms:
         peers = list(self._peers.values())
         lost = [p.id for p in peers if p.lost_at is not None and p.lost_at <= now]
         gone = [delivery for peer_id in lost for delivery in self.leave(peer_id, "lost")]
-        due = [p for p in peers if not p.away and p.refresh_at is not None and p.refresh_at <= now]
+        unix = self._unix_time()
+        due = [p for p in peers if not p.away and p.refresh_at is not None and p.refresh_at <= unix]
         return [
             *(delivery for delivery in gone if delivery.peer_id in self._peers),
-            *(Delivery(peer.id, TurnConfig(self._issue(peer, now))) for peer in due),
+            *(Delivery(peer.id, TurnConfig(self._issue(peer))) for peer in due),
         ]
 
     def _register(self, peer_id: str, message: Register, now: float, origin: str) -> list[Delivery]:
@@ -242,13 +247,13 @@ class Rooms:
         code = self._admit(role, message)
         earlier = self._earlier_id(message.resume, code, role, now)
         if earlier in self._peers:
-            return self._resume(self._peers[earlier], now, origin)
+            return self._resume(self._peers[earlier], origin)
         self._check_space(role, code)
         peer = _Peer(earlier or peer_id, role, code, message.name, origin)
         self._rooms.setdefault(code, _Room()).peers[peer.id] = peer
         self._peers[peer.id] = peer
         others = self._met_by(peer)
-        welcome = self._welcome(peer, others, now, resumed=earlier is not None)
+        welcome = self._welcome(peer, others, resumed=earlier is not None)
         return [
             Delivery(peer.id, welcome),
             # Those who are away are announced when they come back.
@@ -262,11 +267,11 @@ class Rooms:
         inherited = now < self._inherits_until and peer_id not in self._left
         return peer_id if inherited or peer_id in self._peers else None
 
-    def _resume(self, peer: _Peer, now: float, origin: str) -> list[Delivery]:
+    def _resume(self, peer: _Peer, origin: str) -> list[Delivery]:
         was_away, peer.lost_at = peer.away, None
         peer.origin = origin
         others = self._met_by(peer)
-        welcome = Delivery(peer.id, self._welcome(peer, others, now, resumed=True))
+        welcome = Delivery(peer.id, self._welcome(peer, others, resumed=True))
         # Where another connection is replaced nobody has heard that the peer was away.
         told = others if was_away else ()
         return [welcome, *(Delivery(other.id, _announce(peer)) for other in told)]
@@ -296,12 +301,10 @@ class Rooms:
                 Code.ROOM_FULL, f"This room is full: it holds {there} of the role {role.name}."
             )
 
-    def _welcome(
-        self, peer: _Peer, others: Iterable[_Peer], now: float, *, resumed: bool
-    ) -> Registered:
+    def _welcome(self, peer: _Peer, others: Iterable[_Peer], *, resumed: bool) -> Registered:
         return Registered(
             role=peer.role.name,
-            ice_servers=self._issue(peer, now),
+            ice_servers=self._issue(peer),
             id=peer.id,
             room=peer.room,
             peers=tuple(other.info() for other in others),
@@ -310,7 +313,8 @@ class Rooms:
             resumed=resumed,
         )
 
-    def _issue(self, peer: _Peer, now: float) -> tuple[dict[str, object], ...]:
+    def _issue(self, peer: _Peer) -> tuple[dict[str, object], ...]:
+        now = self._unix_time()
         grant = self._turn.issue(peer.id, peer.origin, now)
         peer.refresh_at = None if grant.expires is None else now + (grant.expires - now) / 2
         return grant.ice_servers

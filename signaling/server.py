@@ -197,10 +197,11 @@ class SignalingServer:
             capacity={"sender": limits.max_senders, "receiver": limits.max_receivers},
             keys=self._keys,
             turn=self.turn,
+            unix_time=time.time,
             invite=self._invite,
             tokens=tokens,
             resume_seconds=self.config.limits.resume_seconds,
-            started=time.time(),
+            started=time.monotonic(),
             max_candidates=self.config.limits.candidates_per_session,
         )
 

@@ -1,5 +1,7 @@
 """Rooms for tests, and short ways to say what happens in them."""
 
+from collections.abc import Callable
+
 import pytest
 
 from signaling.errors import Code, Refusal
@@ -33,6 +35,7 @@ def open_rooms(
     keys: Links | None = None,
     started: float = LONG_AGO,
     secret: bytes = SECRET,
+    unix_time: Callable[[], float] = lambda: NOW,
 ) -> Rooms:
     """Rooms that take nobody over from an earlier process, unless they have just started."""
     capacity = {"sender": senders, "receiver": receivers}
@@ -41,6 +44,7 @@ def open_rooms(
         capacity=capacity,
         keys=keys,
         turn=turn or NoTurn(),
+        unix_time=unix_time,
         invite=invite,
         tokens=ResumeTokens(secret),
         resume_seconds=45,
@@ -67,8 +71,8 @@ def resume(
     return answer.message, others
 
 
-def a_pair(turn: TurnServers | None = None) -> Rooms:
-    rooms = open_rooms(turn=turn)
+def a_pair(turn: TurnServers | None = None, unix_time: Callable[[], float] = lambda: NOW) -> Rooms:
+    rooms = open_rooms(turn=turn, unix_time=unix_time)
     join(rooms, "s", "sender")
     join(rooms, "r", "receiver")
     return rooms

@@ -38,6 +38,7 @@ class TestBed:
             capacity={"sender": 2, "receiver": 2},
             keys=keys,
             turn=NoTurn(),
+            unix_time=lambda: self.now,
             invite=lambda _room, origin: Invite(f"{origin}/sender", "<svg/>"),
             tokens=ResumeTokens(b"s" * 32),
             resume_seconds=limits.resume_seconds,

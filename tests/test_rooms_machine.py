@@ -85,6 +85,7 @@ class RoomsMachine(RuleBasedStateMachine):
             capacity=dict.fromkeys(ROLES, SEATS),
             keys=None,
             turn=self.turn,
+            unix_time=lambda: self.now,
             invite=lambda room, origin: Invite(f"{origin}#{room}", "<svg/>"),
             tokens=self.tokens,
             resume_seconds=RESUME_SECONDS,

@@ -240,14 +240,29 @@ def test_a_message_without_target_is_for_who_is_there_first() -> None:
 
 def test_coming_back_brings_fresh_turn_credentials() -> None:
     """From then on their half life counts; while a peer is away none are made for it."""
-    rooms = a_pair(Coturn(["turn:192.0.2.1"], "secret", 60))
+    unix = [5000.0]
+    rooms = a_pair(Coturn(["turn:192.0.2.1"], "secret", 60), lambda: unix[0])
     rooms.drop("s", NOW)
-    assert {delivery.peer_id for delivery in rooms.tick(NOW + 40)} == {"r"}
-    answer, _told = resume(rooms, "x", "sender", token("s", "sender"), NOW + 41)
-    assert answer.ice_servers[0]["username"] == f"{NOW + 101:.0f}:s"
-    assert to(rooms.tick(NOW + 70.9), "s") == []
-    (fresh,) = to(rooms.tick(NOW + 71), "s")
+    unix[0] = 5040
+    assert {delivery.peer_id for delivery in rooms.tick(NOW)} == {"r"}
+    unix[0] = 5041
+    answer, _told = resume(rooms, "x", "sender", token("s", "sender"))
+    assert answer.ice_servers[0]["username"] == "5101:s"
+    unix[0] = 5070.9
+    assert to(rooms.tick(NOW), "s") == []
+    unix[0] = 5071
+    (fresh,) = to(rooms.tick(NOW), "s")
     assert isinstance(fresh, TurnConfig)
+
+
+def test_a_clock_that_is_set_loses_nobody() -> None:
+    """Seats are kept by a clock that never jumps, whatever the time of day becomes."""
+    unix = [5000.0]
+    rooms = a_pair(unix_time=lambda: unix[0])
+    rooms.drop("s", NOW)
+    unix[0] = 2e9
+    assert rooms.tick(NOW + 44) == []
+    assert "s" in rooms
 
 
 def test_an_invite_is_made_for_the_address_of_the_new_connection() -> None:

@@ -272,8 +272,8 @@ async def test_stopping_ends_every_socket_in_time(tmp_path: Path) -> None:
         assert (await registered.closed())[0] == 1001
         assert (await silent.closed())[0] == 1001
         await closing
-        assert time.monotonic() - started < 2
-        assert server.hub.counts().peers == 0
+        assert time.monotonic() - started < 4
+        assert b'lenscast_connections{transport="websocket"} 0.0' in server.metrics.text()
 
 
 async def test_both_ports_are_free_again_when_one_could_not_be_had(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from signaling.config import Config, Limits
 from signaling.links import read_link
 from signaling.server import SignalingServer
 from tests.running_server import running_server
-from tests.transports import TRANSPORTS, Peer, Transport
+from tests.transports import SECONDS, TRANSPORTS, Peer, Transport
 
 OPEN = Config(access="open")
 CANDIDATE = {
@@ -312,6 +313,30 @@ async def test_a_dropped_connection_resumes_over_either_transport(
                 assert seen[-1]["settings"] == {"preset": "hd"}
                 await after.send(type="offer", sdp="v=0 again")
                 assert (await receiver.receive_type("offer"))["from"] == was["id"]
+
+
+async def test_a_clock_that_is_set_loses_nobody(
+    tmp_path: Path, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is away keeps the seat where the time of day jumps, as when NTP sets it."""
+    monkeypatch.setattr("signaling.server.TICK_SECONDS", 0.02)
+    async with (
+        running_server(OPEN, tmp_path) as server,
+        pair(server, transport, transport) as (sender, receiver),
+    ):
+        sender.break_off()
+        assert (await receiver.receive_type("peer-disconnected"))["reason"] == "away"
+        tomorrow, ticks = time.time() + 86400, asyncio.Semaphore(0)
+
+        def unix_time() -> float:
+            ticks.release()
+            return tomorrow
+
+        monkeypatch.setattr(server.hub._rooms, "_unix_time", unix_time)
+        monkeypatch.setattr(time, "time", lambda: tomorrow)
+        for _ in range(2):  # Of two that begin after the jump one is over.
+            await asyncio.wait_for(ticks.acquire(), SECONDS)
+        assert server.health()["senders"] == 1
 
 
 async def test_a_resume_replaces_a_connection_that_still_seems_open(
