@@ -232,6 +232,8 @@ export class Sender {
   }
 
   #registered() {
+    // What was told last may have been lost with the connection; the server keeps no state.
+    this.#told = "";
     const { error } = this.#view.state;
     const waited = error === "room-full" || error === "server-full";
     this.#update({ signaling: "registered", blocked: false, error: waited ? null : error });

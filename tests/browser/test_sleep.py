@@ -6,6 +6,7 @@ from playwright.async_api import Page, expect
 
 from signaling.server import SignalingServer
 from tests.browser.pages import Pages, phase, picture_moves
+from tests.browser.wire import wire
 
 # No page is hidden in a test, and no device is taken: `setHidden` and `taken` do as if.
 HOOKS = """
@@ -92,6 +93,38 @@ async def test_a_hidden_page_is_paused_and_sends_nothing(
     assert came == 0
     await sender.evaluate("setHidden(false)")
     await back(sender, receiver, opened=1)
+
+
+# What the page tells of its camera while `lossy` goes to the socket, and nowhere from there.
+LOSSY = """
+    window.lossy = false;
+    window.lost = [];
+    const send = WebSocket.prototype.send;
+    WebSocket.prototype.send = function (text) {
+        if (window.lossy && JSON.parse(text).type === "state") {
+            lost.push(JSON.parse(text).state.status);
+        } else {
+            send.call(this, text);
+        }
+    };
+"""
+
+
+async def test_a_state_that_was_lost_is_told_again(server: SignalingServer, pages: Pages) -> None:
+    """What a dying connection swallowed of the camera's state is repeated after the resume."""
+    async with wire(server.local_port) as between:
+        receiver = await pages.receiver(server)
+        sender = await pages.phone(between.link("sender", server), script=HOOKS + LOSSY)
+        await phase(receiver, "live")
+        await phase(sender, "live")
+        await sender.evaluate("setHidden(true)")
+        await paused(receiver, "Paused")
+        await sender.evaluate("lossy = true; setHidden(false)")
+        await sender.wait_for_function("() => lost.includes('live')")
+        await sender.evaluate("lossy = false")
+        between.cut()
+        await back(sender, receiver, opened=1)
+        await pages.close()
 
 
 async def test_a_camera_that_ended_while_hidden_is_opened_when_shown(
