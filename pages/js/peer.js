@@ -213,12 +213,16 @@ export class Peer {
   }
 
   /**
-   * Use these servers from the next gathering on, such as an ICE restart.
+   * Use these servers from the next gathering on: an ICE restart, or another connection.
    * @param {RTCIceServer[]} iceServers
    */
   setIceServers(iceServers) {
     this.#iceServers = iceServers;
-    this.#step(async () => this.#pc?.setConfiguration(this.#configuration()));
+    // Other servers make the next offer an ICE restart (RFC 8829, 5.2.3.1), also one that is meant for a codec, and one
+    // that the other side is never to see. On the side that offers they wait for `restart`.
+    if (!this.#options.offers) {
+      this.#step(async () => this.#pc?.setConfiguration(this.#configuration()));
+    }
   }
 
   /**
@@ -228,6 +232,7 @@ export class Peer {
   restart() {
     this.#step(async () => {
       if (this.#pc?.signalingState === "stable") {
+        this.#pc.setConfiguration(this.#configuration());
         await this.#offer(this.#pc, { iceRestart: true });
       } else {
         this.repeat();
