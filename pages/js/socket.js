@@ -57,15 +57,17 @@
  * @typedef {object} Link One connection, or one to be.
  * @property {boolean} http
  * @property {Transport | null} transport
- * @property {number} timer
+ * @property {number} timer of what it is to bring next, until it is registered
  */
 
 /** Delays before each attempt to reconnect, in milliseconds; the last one repeats. */
 const DELAYS = [300, 1200, 2700, 4800, 7000];
 /** How long a WebSocket may take to open before HTTP is tried, in milliseconds. */
 const OPEN_TIMEOUT = 3_000;
-/** How long opening and registering may take, in milliseconds, before the attempt counts as failed. */
-const REGISTER_TIMEOUT = 10_000;
+/** How long one that has opened may leave registering without an answer, in milliseconds, before HTTP is tried. */
+const ANSWER_TIMEOUT = 5_000;
+/** How long opening and registering may take by HTTP, in milliseconds, before the attempt counts as failed. */
+const HTTP_TIMEOUT = 10_000;
 /** When HTTP is fetched, in milliseconds: after the first picture, for when the server is away. */
 const CALM = 3_000;
 /** What no later attempt can mend. */
@@ -90,7 +92,6 @@ export class Signaling {
   #registered = false;
   #attempt = 0;
   #retryTimer = 0;
-  #registerTimer = 0;
   #calmTimer = 0;
   /** Whether HTTP is tried first: it has worked. */
   #http = false;
@@ -156,19 +157,19 @@ export class Signaling {
 
   #connect() {
     this.#refusal = null;
-    this.#registerTimer = setTimeout(() => this.#lost(), REGISTER_TIMEOUT);
     void (this.#http ? this.#tryHttp() : this.#tryWebSocket());
   }
 
   #tryWebSocket() {
     const link = { http: false, transport: null, timer: 0 };
-    link.timer = setTimeout(() => this.#ended(link, CUT_OFF), OPEN_TIMEOUT);
+    this.#limit(link, OPEN_TIMEOUT);
     this.#link = link;
     this.#use(link, () => new WebSocketTransport(socketUrl(location)));
   }
 
   async #tryHttp() {
     const link = { http: true, transport: null, timer: 0 };
+    this.#limit(link, HTTP_TIMEOUT);
     this.#link = link;
     const module = await loadHttp();
     if (link === this.#link) {
@@ -179,6 +180,15 @@ export class Signaling {
         return new module.HttpTransport();
       });
     }
+  }
+
+  /**
+   * @param {Link} link
+   * @param {number} time in milliseconds
+   */
+  #limit(link, time) {
+    clearTimeout(link.timer);
+    link.timer = setTimeout(() => this.#ended(link, CUT_OFF), time);
   }
 
   /**
@@ -201,9 +211,12 @@ export class Signaling {
 
   /** @param {Link} link */
   #opened(link) {
-    clearTimeout(link.timer);
     if (link === this.#link) {
       this.#everOpened = true;
+      if (!link.http) {
+        // What lets it open may still let nothing through it.
+        this.#limit(link, ANSWER_TIMEOUT);
+      }
       const { role, room, key, name } = this.#options;
       const resume = this.#self?.token;
       const register = { type: "register", role, room, key, name, resume };
@@ -240,7 +253,7 @@ export class Signaling {
    * @param {Registered} message
    */
   #welcome(link, message) {
-    clearTimeout(this.#registerTimer);
+    clearTimeout(link.timer);
     this.#registered = true;
     this.#iceServers = message.turnConfig.iceServers;
     this.#attempt = 0;
@@ -315,7 +328,6 @@ export class Signaling {
   /** Let go of the connection, and of any attempt. */
   #release() {
     clearTimeout(this.#retryTimer);
-    clearTimeout(this.#registerTimer);
     clearTimeout(this.#link?.timer);
     this.#outbox.pause();
     this.#registered = false;

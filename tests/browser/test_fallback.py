@@ -34,7 +34,8 @@ SPY = (
     };
 """
 )
-# What happens to a WebSocket: the browser refuses it, the network does, or nothing happens at all.
+# What happens to a WebSocket: the browser refuses it, the network does, nothing happens at all, or
+# it opens and nothing comes through it.
 REFUSED = SPY + "window.blocked = true;"
 FAILING = """
     window.WebSocket = class extends EventTarget {
@@ -47,6 +48,16 @@ FAILING = """
 """
 SILENT = """
     window.WebSocket = class extends EventTarget {
+        close() {}
+    };
+"""
+SWALLOWING = """
+    window.WebSocket = class extends EventTarget {
+        constructor() {
+            super();
+            setTimeout(() => this.onopen?.(), 20);
+        }
+        send() {}
         close() {}
     };
 """
@@ -63,7 +74,11 @@ async def requests(page: Page) -> int:
     return count
 
 
-@pytest.mark.parametrize("script", [REFUSED, FAILING, SILENT], ids=["refused", "failing", "silent"])
+@pytest.mark.parametrize(
+    "script",
+    [REFUSED, FAILING, SILENT, SWALLOWING],
+    ids=["refused", "failing", "silent", "swallowing"],
+)
 async def test_no_websocket_from_the_start(
     server: SignalingServer, pages: Pages, script: str
 ) -> None:
