@@ -51,6 +51,14 @@ export function refusalKind(code) {
 }
 
 /**
+ * Whether it passes by itself: the page keeps trying.
+ * @param {ErrorKind | null} kind
+ */
+export function passes(kind) {
+  return kind === "room-full" || kind === "server-full";
+}
+
+/**
  * @param {ErrorKind} kind
  * @param {{ userAgent: string, maxTouchPoints: number }} device such as `navigator`
  * @param {{ host: string, pathname: string, hash: string }} page such as `location`

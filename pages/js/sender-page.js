@@ -4,6 +4,7 @@
  */
 
 import { delivers } from "./sender-preview.js";
+import { passes } from "./sender-errors.js";
 import { Sender } from "./sender-session.js";
 import { listen, render, senderElements } from "./sender-view.js";
 import { codecChoices } from "./video.js";
@@ -39,8 +40,9 @@ export async function openPage(begun) {
   view.set();
   sender.join();
   const opening = await begun.opening;
-  if (opening && view.state.phase === "idle") {
-    await sender.start(opening.track);
+  const { run, error } = view.state;
+  if (opening && run === "new" && (error === null || passes(error))) {
+    await sender.begin(opening.track);
   } else {
     (await opening?.track)?.stop();
   }

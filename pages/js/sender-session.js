@@ -5,7 +5,7 @@
 
 import { hintContent, listCameras } from "./media.js";
 import { Camera } from "./sender-camera.js";
-import { refusalKind } from "./sender-errors.js";
+import { passes, refusalKind } from "./sender-errors.js";
 import { LoadWatch } from "./sender-load.js";
 import { Microphone } from "./sender-microphone.js";
 import { cameraState, limitsOf, pauseOf, phaseOf } from "./sender-state.js";
@@ -108,17 +108,23 @@ export class Sender {
     });
   }
 
-  /**
-   * Open the camera and send it, while the connections to the receivers are being made.
-   * @param {Promise<MediaStreamTrack>} [opening] of the camera chosen, where it has begun already
-   */
-  async start(opening) {
-    const { run, error, choice } = this.#view.state;
+  /** Begin, or begin anew, where a person asks for it. */
+  async start() {
+    const { run, error } = this.#view.state;
     if (run === "stopped" || error !== null) {
-      this.#update({ signaling: "connecting" });
+      this.#update({ signaling: "connecting", error: null });
       this.#room.signaling.open();
     }
-    this.#update({ run: "started", error: null, notice: "", camera: false });
+    await this.begin();
+  }
+
+  /**
+   * Open the camera and send it, while the connections to the receivers are being made. An error that is shown stays.
+   * @param {Promise<MediaStreamTrack>} [opening] of the camera chosen, where it has begun already
+   */
+  async begin(opening) {
+    const { choice } = this.#view.state;
+    this.#update({ run: "started", notice: "", camera: false });
     this.#room.receivers.begin(this.#limits());
     this.#wakeLock.acquire();
     this.#load.start();
@@ -235,8 +241,7 @@ export class Sender {
     // What was told last may have been lost with the connection; the server keeps no state.
     this.#told = "";
     const { error } = this.#view.state;
-    const waited = error === "room-full" || error === "server-full";
-    this.#update({ signaling: "registered", blocked: false, error: waited ? null : error });
+    this.#update({ signaling: "registered", blocked: false, error: passes(error) ? null : error });
   }
 
   /** @param {ControlSettings} settings */

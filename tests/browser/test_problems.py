@@ -115,6 +115,24 @@ async def test_a_full_room(tmp_path: Path, pages: Pages) -> None:
         await pages.close()
 
 
+async def test_a_place_that_frees_is_taken(tmp_path: Path, pages: Pages) -> None:
+    """A phone that may use its camera waits for a place, and is live without a tap."""
+    settings = Config(rooms=RoomSettings(max_senders=1))
+    async with running_server(settings, tmp_path) as server:
+        first = await pages.sender(server)
+        await phase(first, "connecting")
+        second = await pages.sender(server)
+        await problem(second, "room-full")
+        receiver = await pages.receiver(server)
+        await phase(receiver, "live")
+        await first.close()
+        await phase(second, "live")
+        await phase(receiver, "live")
+        await picture_moves(second)
+        await picture_moves(receiver)
+        await pages.close()
+
+
 async def test_a_server_that_goes_away_and_comes_back(tmp_path: Path, pages: Pages) -> None:
     """The pages say that they reconnect, the picture goes on, and both are back by themselves."""
     async with running_server(Config(), tmp_path) as server:
