@@ -60,6 +60,7 @@ export class Sender {
   });
   #told = "";
   #listing = 0;
+  #devicesChanged = () => void this.#list();
   /** @type {Promise<SenderReports> | null} */
   #reports = null;
   #delivers;
@@ -327,6 +328,7 @@ export class Sender {
     this.#send();
     clearTimeout(this.#listing);
     this.#listing = setTimeout(() => void this.#list(), LISTING_DELAY);
+    navigator.mediaDevices.addEventListener("devicechange", this.#devicesChanged);
   }
 
   async #list() {
@@ -359,6 +361,8 @@ export class Sender {
   }
 
   #leave() {
+    clearTimeout(this.#listing);
+    navigator.mediaDevices?.removeEventListener("devicechange", this.#devicesChanged);
     this.#room.leave();
     this.#camera.close();
     this.#microphone.close();

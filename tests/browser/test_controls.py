@@ -132,6 +132,43 @@ async def test_one_tap_goes_to_the_next_camera(server: SignalingServer, pages: P
     await picture_moves(receiver)
 
 
+# Before the page's own scripts: as many cameras as the test says.
+PLUGS = """
+    window.plugged = 1;
+    window.listings = 0;
+    const enumerate = MediaDevices.prototype.enumerateDevices;
+    MediaDevices.prototype.enumerateDevices = async function () {
+        window.listings += 1;
+        const devices = await enumerate.call(this);
+        const cameras = devices.filter(({ kind }) => kind === "videoinput");
+        return cameras.slice(0, window.plugged);
+    };
+    window.plug = (count) => {
+        window.plugged = count;
+        navigator.mediaDevices.dispatchEvent(new Event("devicechange"));
+    };
+"""
+
+
+async def test_a_camera_plugged_in_later_can_be_chosen(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """The list and the flip button follow what is plugged in, until the page stops."""
+    sender = await pages.sender(server, script=PLUGS)
+    await expect(sender.locator("#flip")).to_be_disabled()
+    await expect(sender.locator("#camera option")).to_have_count(1)
+    await sender.evaluate("plug(2)")
+    await expect(sender.locator("#flip")).to_be_enabled()
+    await expect(sender.locator("#camera option")).to_have_count(2)
+    await sender.evaluate("plug(1)")
+    await expect(sender.locator("#flip")).to_be_disabled()
+    await sender.locator("#stop").click()
+    await phase(sender, "ended")
+    assert await sender.evaluate("() => { const before = listings; plug(2); return before; }") == (
+        await sender.evaluate("listings")
+    )
+
+
 async def test_a_camera_that_does_not_start_gives_the_old_one_back(
     server: SignalingServer, pages: Pages
 ) -> None:
