@@ -146,7 +146,7 @@ export function render(elements, state, track, presets) {
   drawScreen(elements, state);
   drawPreview(elements, state, track);
   text(elements.status, statusOf(state));
-  const notice = state.notice || busyNotice(state, presets);
+  const notice = [state.notice, busyNotice(state, presets)].filter(Boolean).join(" ");
   text(elements.notice, notice);
   show(elements.notice, notice !== "");
   show(elements.blocked, state.blocked && state.signaling === "lost");

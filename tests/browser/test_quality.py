@@ -257,6 +257,21 @@ async def test_a_busy_phone_sends_less_and_says_so(server: SignalingServer, page
     await wait_for_sent(sender, "s.notice === '' && s.preset === 'medium'")
 
 
+async def test_a_busy_phone_says_so_beside_an_older_notice(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """That less is sent is to be read also where another sentence is already there."""
+    receiver = await pages.receiver(server, script=CONTROL)
+    sender = await pages.sender(server, script=BUSY)
+    await phase(receiver, "live")
+    await phase(sender, "live")
+    await control(receiver, {"microphone": True})
+    notice = sender.locator("#notice")
+    await expect(notice).to_contain_text("microphone")
+    await expect(notice).to_contain_text("853×480")
+    await expect(notice).to_contain_text("microphone")
+
+
 ADAPT = """(() => {
     const adaptation = new m.Adaptation();
     return a[0].map(([reason, seconds]) => {
