@@ -154,7 +154,8 @@ class EventsHandler(RequestHandler):
 
     async def _write(self, connection: Connection, secret: str) -> None:
         try:
-            await self._emit(json.dumps({"session": secret}), "open")
+            opened = {"session": secret, "ping": self._limits.ping_seconds}
+            await self._emit(json.dumps(opened), "open")
             while isinstance(item := await connection.outbox.get(), str):
                 await self._emit(item)
         except StreamClosedError:

@@ -8,6 +8,8 @@
 
 /** How long one request may take, in milliseconds. */
 const TIMEOUT = 10_000;
+/** After so many heartbeats in vain a stream counts as cut off: it can die without a word. */
+const MISSED_PINGS = 2.5;
 /** What a lost connection counts as: the code of a WebSocket that ended without a close frame (RFC 6455, 7.4.1). */
 const CUT_OFF = 1006;
 
@@ -19,6 +21,9 @@ export class HttpTransport {
   #handlers = null;
   /** The server's name for this connection; a secret. */
   #session = "";
+  /** How long nothing may come, in milliseconds. */
+  #patience = 0;
+  #silence = 0;
   /** Each request waits for the one before it: messages must not overtake each other. */
   #tail = Promise.resolve();
   #leaving = () => this.#sayGoodbye();
@@ -31,12 +36,21 @@ export class HttpTransport {
     source.addEventListener("open", (event) => {
       // The browser has an event of this name of its own, without data.
       if (event instanceof MessageEvent) {
-        this.#session = JSON.parse(event.data).session;
+        const { session, ping } = JSON.parse(event.data);
+        this.#session = session;
+        this.#patience = MISSED_PINGS * ping * 1000;
+        this.#alive();
         handlers.opened();
       }
     });
-    source.addEventListener("message", ({ data }) => handlers.message(data));
-    source.addEventListener("ping", () => void this.#post(""));
+    source.addEventListener("message", ({ data }) => {
+      this.#alive();
+      handlers.message(data);
+    });
+    source.addEventListener("ping", () => {
+      this.#alive();
+      void this.#post("");
+    });
     source.addEventListener("close", ({ data }) => this.#end(JSON.parse(data).code));
     // It would come back by itself, but as another client.
     source.addEventListener("error", () => this.#end(CUT_OFF));
@@ -61,9 +75,15 @@ export class HttpTransport {
   drop() {
     window.removeEventListener("beforeunload", this.#leaving);
     window.removeEventListener("pagehide", this.#leaving);
+    clearTimeout(this.#silence);
     this.#source?.close();
     this.#source = this.#handlers = null;
     this.#session = "";
+  }
+
+  #alive() {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => this.#end(CUT_OFF), this.#patience);
   }
 
   #sayGoodbye() {

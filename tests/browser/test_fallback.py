@@ -1,11 +1,17 @@
 """Where something on the way lets no WebSocket through, the pages speak HTTP with the server."""
 
+import dataclasses
+from pathlib import Path
+
 import pytest
 from playwright.async_api import Page, expect
 
+from signaling.config import Config, Limits
 from signaling.server import SignalingServer
 from tests.browser.pages import KEEPS_CONNECTIONS, SECONDS, Pages, phase, picture_moves
+from tests.browser.test_modules import Module
 from tests.browser.wire import wire
+from tests.running_server import running_server
 
 # What both pages hear by either way; "requests" are those that go out by HTTP.
 SPY = (
@@ -136,3 +142,68 @@ async def test_websockets_that_are_blocked_in_mid_stream(
         )
         await pages.close()
     pages.complaints[:] = [c for c in pages.complaints if "ERR_" not in c]
+
+
+# Nothing comes any more from the stream that is `deaf`, not even its end.
+DEAF = (
+    REFUSED
+    + """
+    window.EventSource = class extends EventSource {
+        constructor(...options) {
+            super(...options);
+            window.stream = this;
+        }
+        addEventListener(name, listener) {
+            super.addEventListener(name, (event) => this === window.deaf || listener(event));
+        }
+    };
+"""
+)
+
+
+async def test_a_stream_that_dies_without_a_word(tmp_path: Path, pages: Pages) -> None:
+    """A page that hears nothing any more, not even the heartbeat, comes back as who it was."""
+    settings = dataclasses.replace(Config(), limits=dataclasses.replace(Limits(), ping_seconds=1))
+    async with running_server(settings, tmp_path) as server:
+        receiver = await pages.receiver(server, script=DEAF)
+        await receiver.wait_for_function(f"() => ({REGISTERED})().length > 0", timeout=SECONDS)
+        await receiver.evaluate("() => { deaf = stream; }")
+        await receiver.wait_for_function(f"() => ({REGISTERED})().length > 1", timeout=SECONDS)
+        first, second = (await receiver.evaluate(REGISTERED))[:2]
+        assert second["resumed"] is True
+        assert second["id"] == first["id"]
+        await pages.close()
+
+
+# A stream of the test's own, and the module that reads it; `ended` is what it was told of the end.
+STREAM = """(() => {
+    window.EventSource = class extends EventTarget {
+        constructor() {
+            super();
+            window.stream = this;
+        }
+        close() {}
+    };
+    window.say = (event, data) => stream.dispatchEvent(new MessageEvent(event, { data }));
+    window.ended = [];
+    const nothing = () => {};
+    const closed = (code) => ended.push(code);
+    new m.HttpTransport().open({ opened: nothing, message: nothing, closed });
+    say("open", '{"session": "", "ping": 15}');
+})()"""
+
+
+@pytest.mark.parametrize(("event", "data"), [("ping", "{}"), ("message", "{}")])
+async def test_whatever_comes_keeps_a_stream(
+    server: SignalingServer, pages: Pages, event: str, data: str
+) -> None:
+    """Two heartbeats may be missed, counted from the last event of any kind; no third."""
+    page = await pages.receiver(server)
+    await page.clock.install()
+    await Module(page).call("socket-http", STREAM)
+    for _ in range(3):
+        await page.clock.fast_forward(30_000)
+        assert await page.evaluate("ended") == []
+        await page.evaluate("([event, data]) => say(event, data)", [event, data])
+    await page.clock.fast_forward(45_000)
+    assert await page.evaluate("ended") == [1006]
