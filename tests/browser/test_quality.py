@@ -180,7 +180,7 @@ async def test_another_codec_comes_without_the_picture_stopping(
     sessions = await sender.evaluate(
         "window.sent.filter((m) => m.type === 'offer').map((m) => /^o=\\S+ (\\S+)/m.exec(m.sdp)[1])"
     )
-    assert len(sessions) == 4
+    assert len(sessions) >= 4
     assert len(set(sessions)) == 1
 
 
@@ -200,15 +200,12 @@ async def test_vp8_is_always_offered(server: SignalingServer, pages: Pages) -> N
     assert choices[0] == "auto"
     assert "vp8" in choices
     await open_settings(sender)
-    for number, choice in enumerate(choices[1:], 2):
+    for choice in choices[1:]:
         await sender.locator("#codec").select_option(choice)
         await sender.wait_for_function(
-            "(n) => window.sent.filter((m) => m.type === 'offer').length === n",
-            arg=number,
+            f"(choice) => {OFFERED}.at(-1)[0].toLowerCase() === choice", arg=choice
         )
-        offered = (await sender.evaluate(OFFERED))[-1]
-        assert offered[0].lower() == choice
-        assert "VP8" in offered
+    assert all("VP8" in offered for offered in await sender.evaluate(OFFERED))
 
 
 async def test_phones_prefer_what_they_encode_in_hardware(
