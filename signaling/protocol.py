@@ -246,6 +246,21 @@ class _Fields:
             raise self.bad("turnConfig", "an object with iceServers")
         return tuple(servers)
 
+    def peers(self) -> tuple[PeerInfo, ...]:
+        listed = self._values.get("peers", [])
+        if not isinstance(listed, list) or not all(isinstance(peer, dict) for peer in listed):
+            raise self.bad("peers", "a list of objects")
+        fields = [_Fields(self._kind, peer) for peer in listed]
+        return tuple(
+            PeerInfo(
+                f.text("id", MAX_TOKEN),
+                f.text("role", MAX_TOKEN),
+                f.optional_text("name", MAX_NAME),
+                f.flag("away"),
+            )
+            for f in fields
+        )
+
     def _sized(self, name: str, limit: int, code: Code, sentence: str) -> str:
         value = self.require(name)
         if not isinstance(value, str):
@@ -370,6 +385,7 @@ def parse_from_server(text: str | bytes) -> ServerMessage:
                 ice_servers=f.ice_servers(),
                 id=f.optional_text("id") or "",
                 room=f.optional_text("room") or "",
+                peers=f.peers(),
                 resume=f.token("resume"),
                 resumed=f.flag("resumed"),
             )

@@ -4,14 +4,18 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+import select
 import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
+from tornado.iostream import IOStream
 from tornado.netutil import bind_sockets
 from tornado.routing import Rule
 from tornado.web import Application, url
@@ -437,6 +441,99 @@ async def test_a_client_that_is_a_new_peer_starts_anew(tmp_path: Path) -> None:
         assert isinstance(await received(sender), TurnConfig)
         assert await received(sender) == PeerConnected("receiver", other)
         assert sender.registered.id != identity
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_client_meets_who_came_while_its_connection_was_dead(tmp_path: Path) -> None:
+    """What the server wrote into a broken connection is never repeated: `registered` says it."""
+    async with (
+        running_server(Config(), tmp_path) as server,
+        SignalingClient(local_sender_link(server)) as sender,
+    ):
+        assert sender._socket is not None
+        assert sender._socket.protocol is not None
+        stream = sender._socket.protocol.stream
+        assert isinstance(stream, IOStream)
+        # From here on nothing reaches the client, while the kernel takes all that comes.
+        IOLoop.current().remove_handler(stream.fileno())
+        async with SignalingClient(server.receiver_link, name="Laptop") as receiver:
+            assert isinstance(await received(receiver), PeerConnected)
+            async with asyncio.timeout(SECONDS):
+                while not select.select([stream.socket], [], [], 0)[0]:
+                    await asyncio.sleep(0.005)
+            cut_off(sender)
+            assert isinstance(await received(sender), TurnConfig)
+            assert await received(sender) == PeerConnected(
+                "receiver", receiver.registered.id, "Laptop"
+            )
+
+
+def server_that_says(*turns: list[dict[str, Any]]) -> contextlib.AbstractAsyncContextManager[str]:
+    """A server that answers the first `register` with some messages, the next one with others,
+    and breaks off each connection but the last one."""
+    waiting = list(turns)
+
+    async def say(handler: WebSocketHandler) -> None:
+        for message in waiting.pop(0):
+            await handler.write_message(json.dumps(message))
+        if waiting:
+            assert handler.ws_connection is not None
+            assert handler.ws_connection.stream is not None
+            handler.ws_connection.stream.close()
+
+    return server_that(say)
+
+
+def registered(*peers: dict[str, Any], resumed: bool = True) -> dict[str, Any]:
+    return {**json.loads(REGISTERED), "resumed": resumed, "peers": list(peers)}
+
+
+def came(identity: str) -> dict[str, Any]:
+    return {"type": "peer-connected", "peer": "sender", "id": identity}
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_client_tells_each_newcomer_of_a_resume_once() -> None:
+    """Who is listed and was met, or is away, is no news; nor is who is announced once more."""
+    listed = [{"id": identity, "role": "sender"} for identity in ("met", "new", "away")]
+    listed[-1]["away"] = True  # type: ignore[assignment]
+    async with (
+        server_that_says(
+            [registered(resumed=False), came("met")],
+            [registered(*listed), came("away"), came("new")],
+        ) as link,
+        SignalingClient(link) as client,
+    ):
+        told = [await received(client) for _ in range(4)]
+        assert told == [
+            PeerConnected("sender", "met"),
+            TurnConfig(()),
+            PeerConnected("sender", "new"),
+            PeerConnected("sender", "away"),
+        ]
+
+
+@pytest.mark.usefixtures("soon")
+async def test_who_does_not_come_back_after_a_restart_is_lost_in_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who is not listed after a resume has its time to come back, and is gone after that."""
+    monkeypatch.setattr("lenscast.peers.signaling.LOST_SECONDS", 1.0)
+    async with (
+        server_that_says(
+            [registered(resumed=False), came("back"), came("gone")],
+            [registered(), came("back")],
+        ) as link,
+        SignalingClient(link) as client,
+    ):
+        told = [await received(client) for _ in range(4)]
+        assert told == [
+            PeerConnected("sender", "back"),
+            PeerConnected("sender", "gone"),
+            TurnConfig(()),
+            PeerDisconnected("sender", "gone", "lost"),
+        ]
+        assert client._met == {"back": "sender"}
 
 
 async def test_a_client_that_is_replaced_does_not_come_back(tmp_path: Path) -> None:

@@ -146,6 +146,7 @@ def test_a_server_message_is_written_word_for_word(
     [
         Registered("sender", ({"urls": ["stun:a"]},), "p", "r"),
         Registered("sender", (), "p", "r", resume="token", resumed=True),
+        Registered("sender", (), "p", "r", (PeerInfo("q", "receiver", "Laptop", away=True),)),
         PeerConnected("sender", "p", "Phone"),
         PeerDisconnected("sender", "p", "lost"),
         Offer("v=0", from_="p"),
@@ -168,6 +169,14 @@ def test_what_is_not_json_is_not_written(number: float) -> None:
     """A number that JSON has no word for is its writer's mistake, and goes to nobody."""
     with pytest.raises(ValueError, match="JSON"):
         protocol.encode(State({"x": number}))
+
+
+@pytest.mark.parametrize("peers", [{}, ["q"], [{"id": "q"}], [{"id": 1, "role": "sender"}]])
+def test_a_list_of_peers_that_is_none_is_refused(peers: Any) -> None:
+    """A peer in Python takes what is not the protocol as an error of the server."""
+    registered = json.loads(protocol.encode(Registered("sender", (), "p", "r")))
+    with pytest.raises(Refusal):
+        protocol.parse_from_server(json.dumps({**registered, "peers": peers}))
 
 
 @pytest.mark.parametrize(

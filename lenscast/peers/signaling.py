@@ -11,6 +11,7 @@ import logging
 import random
 import ssl
 from collections import deque
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
@@ -31,6 +32,7 @@ from signaling.protocol import (
     Error,
     PeerConnected,
     PeerDisconnected,
+    PeerInfo,
     Register,
     Registered,
     ServerMessage,
@@ -48,6 +50,9 @@ DELAYS = (0.3, 1.2, 2.7, 4.8, 7.0)
 """Seconds before each try to come back, more or less by a fifth; the last one again and again."""
 COME_BACK_SECONDS = 60.0
 """After that it is over: a server keeps a seat for `limits.resume_seconds`, 45 by default."""
+LOST_SECONDS = COME_BACK_SECONDS
+"""Who is not in the room after a resume may still be on the way, as after a restart of the server;
+after that it is lost."""
 
 NORMAL = 1000
 GOING_AWAY = 1001
@@ -82,8 +87,9 @@ class SignalingClient:
 
     When the connection breaks, or the server stops, `receive` opens another one as the same peer,
     with its id, while `send` waits. Other peers that are away for a while are not reported, so
-    whoever uses this keeps its media connections. Where the server takes it for a new peer, all
-    others are first reported as gone. Fresh ICE servers come as a `TurnConfig` either way.
+    whoever uses this keeps its media connections; who came or went meanwhile is. Where the server
+    takes it for a new peer, all others are first reported as gone. Fresh ICE servers come as a
+    `TurnConfig` either way.
 
     Parameters
     ----------
@@ -120,6 +126,7 @@ class SignalingClient:
         self._read_all = False
         self._token: str | None = None
         self._met: dict[str, str] = {}
+        self._missing: dict[str, float] = {}  # Who of them was not listed, and when it is lost.
         self._news: deque[ServerMessage] = deque()
 
     async def __aenter__(self) -> Self:
@@ -162,10 +169,13 @@ class SignalingClient:
         while True:
             if self._ended is not None:
                 raise self._ended
+            self._tell_of_lost()
             if self._news:
                 return self._news.popleft()
             try:
-                message = await self._read()
+                message = await self._read(min(self._missing.values(), default=None))
+            except TimeoutError:
+                pass
             except ConnectionEnded as ended:
                 await self._come_back(ended)
             else:
@@ -247,12 +257,33 @@ class SignalingClient:
 
     def _tell_of_return(self) -> None:
         if not self.registered.resumed:
-            gone = (PeerDisconnected(role, peer, "lost") for peer, role in self._met.items())
-            self._news.extend(gone)
-            self._met.clear()
+            self._lose(self._met)
         self._news.append(TurnConfig(self.registered.ice_servers))
+        if self.registered.resumed:
+            self._compare(self.registered.peers)
+
+    def _compare(self, peers: tuple[PeerInfo, ...]) -> None:
+        """Find out what was said into a connection that was broken already."""
+        listed = {peer.id for peer in peers}
+        lost_at = asyncio.get_running_loop().time() + LOST_SECONDS
+        self._missing = {
+            peer: self._missing.get(peer, lost_at) for peer in self._met if peer not in listed
+        }
+        here = (PeerConnected(peer.role, peer.id, peer.name) for peer in peers if not peer.away)
+        self._news.extend(message for message in here if self._is_news(message))
+
+    def _tell_of_lost(self) -> None:
+        now = asyncio.get_running_loop().time()
+        self._lose([peer for peer, lost_at in self._missing.items() if lost_at <= now])
+
+    def _lose(self, peers: Iterable[str]) -> None:
+        for peer in list(peers):
+            self._missing.pop(peer, None)
+            self._news.append(PeerDisconnected(self._met.pop(peer), peer, "lost"))
 
     def _is_news(self, message: ServerMessage) -> bool:
+        if isinstance(message, PeerConnected | PeerDisconnected):
+            self._missing.pop(message.id, None)
         match message:
             case PeerConnected():
                 known = message.id in self._met
@@ -307,12 +338,13 @@ class SignalingClient:
         except (WebSocketClosedError, StreamClosedError) as error:
             raise _closed(socket) from error
 
-    async def _read(self) -> ServerMessage:
+    async def _read(self, until: float | None = None) -> ServerMessage:
+        """The next message; TimeoutError where none has come by then, by the event loop's time."""
         while True:
             if self._ended is not None or self._socket is None:
                 raise self._end(ConnectionEnded(NORMAL, "It was closed here."))
             socket = self._socket
-            text = await socket.read_message()
+            text = await _next_text(socket, until)
             if text is None:
                 self._read_all = True
                 raise self._ended or _closed(socket)
@@ -328,6 +360,21 @@ class SignalingClient:
             self._ended = ended
         self._usable.set()  # Whoever waits to send is told.
         return self._ended
+
+
+async def _next_text(socket: WebSocketClientConnection, until: float | None) -> str | bytes | None:
+    if until is None:
+        return await socket.read_message()
+    reading = asyncio.ensure_future(socket.read_message())
+    try:
+        # Unlike asyncio.timeout this loses no message that comes in the last moment.
+        left = until - asyncio.get_running_loop().time()
+        await asyncio.wait((reading,), timeout=left)
+        if not reading.done():
+            raise TimeoutError
+        return reading.result()
+    finally:
+        reading.cancel()
 
 
 async def _beat(socket: WebSocketClientConnection) -> None:
