@@ -250,8 +250,11 @@ async def test_a_client_that_does_not_read_makes_the_server_wait() -> None:
         await asyncio.wait_for(sent.wait(), SECONDS)
 
 
-async def test_closing_does_not_wait_for_a_server_that_does_not_answer() -> None:
-    """Leaving takes less than a second, whatever the server does."""
+async def test_closing_does_not_wait_for_a_server_that_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Leaving takes no longer than it may, whatever the server does."""
+    monkeypatch.setattr("lenscast.peers.signaling.CLOSE_SECONDS", 0.1)
     release = asyncio.Event()
 
     async def stop_reading(handler: WebSocketHandler) -> None:
@@ -263,7 +266,7 @@ async def test_closing_does_not_wait_for_a_server_that_does_not_answer() -> None
             assert client._socket is not None
             protocol = client._socket.protocol
             begun = time.monotonic()
-        assert time.monotonic() - begun < 1.0
+        assert time.monotonic() - begun < 4.0  # Tornado itself would wait for 5 s.
         assert protocol is not None
         assert protocol.stream is not None
         assert protocol.stream.closed()
