@@ -1,10 +1,9 @@
 """Who may connect, and who may try a key: counted for each address, and refused past the limits.
 
 Owns these counts and nothing else. Pure: the time comes in, in seconds of a clock that does not go
-back. Imports `errors` and `config`.
+back. Imports `errors`, `config` and `turn.limits`.
 """
 
-import ipaddress
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TypeVar
 
 from signaling.config import Limits
 from signaling.errors import Code, Refusal
+from turn.limits import counted_as
 
 T = TypeVar("T")
 
@@ -122,21 +122,6 @@ class Guard:
         if entry.delay or entry.lately.amount > limit:
             entry.delay = min(entry.delay * 2 or FIRST_DELAY, LONGEST_DELAY)
             entry.until = now + entry.delay
-
-
-def counted_as(address: str) -> str:
-    """What an address counts as: IPv6 by its /64, which is what one host is given (RFC 6177 and
-    RFC 4862), IPv4 inside IPv6 as the IPv4 address; what is no address by itself.
-    """
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if parsed.version == 4:
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
 def _entry(table: dict[str, T], who: str, make: Callable[[], T]) -> T:

@@ -1,6 +1,7 @@
 """A port that several protocols share: the first byte of a connection says which one it is.
 
 Owns listening sockets and connections that have not spoken yet; what has spoken is handed on.
+Imports `errors` and `turn.limits`.
 """
 
 import asyncio
@@ -9,10 +10,12 @@ import logging
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from tornado.ioloop import IOLoop
 
 from signaling.errors import SetupError
+from turn.limits import counted_as
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +73,13 @@ def _why(error: OSError, host: str, port: int, setting: str) -> str:
     return f"Cannot listen on {host}, port {port}: {error.strerror}. See server.host and {setting}."
 
 
+@dataclass(frozen=True, slots=True)
+class _Silent:
+    address: tuple[str, int]
+    who: str
+    timer: asyncio.TimerHandle
+
+
 class Port:
     """Accepts connections and hands each on by its first byte.
 
@@ -78,6 +88,8 @@ class Port:
     listener: a listening socket; `close` closes it.
     silence: seconds after which a connection that says nothing is closed. Browsers open spare
         ones, so saying nothing is no fault.
+    silent_per_address: connections of one address that may be silent at once; one more closes its
+        oldest, and nobody else's.
     tls: takes connections that begin a TLS handshake; None closes them.
     http: takes connections that begin with a letter, as every HTTP request does.
     stun: takes connections that begin with STUN; None closes them.
@@ -88,6 +100,7 @@ class Port:
         listener: socket.socket,
         *,
         silence: float,
+        silent_per_address: int,
         http: Accept,
         tls: Accept | None = None,
         stun: Accept | None = None,
@@ -95,10 +108,11 @@ class Port:
         self.number: int = listener.getsockname()[1]
         self._listener = listener
         self._silence = silence
+        self._silent_per_address = silent_per_address
         self._tls = tls
         self._http = http
         self._stun = stun
-        self._silent: dict[socket.socket, asyncio.TimerHandle] = {}
+        self._silent: dict[socket.socket, _Silent] = {}
         self._loop = IOLoop.current()
         self._retry: asyncio.TimerHandle | None = None
         self._listen()
@@ -142,16 +156,28 @@ class Port:
         self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._listen)
 
     def _take(self, connection: socket.socket, address: tuple[str, int]) -> None:
-        if len(self._silent) >= MAX_SILENT:
-            self._drop(next(iter(self._silent)))
+        who = counted_as(address[0])
+        self._make_room(who)
         connection.setblocking(False)
         timer = asyncio.get_running_loop().call_later(self._silence, self._drop, connection)
-        self._silent[connection] = timer
+        self._silent[connection] = _Silent(address, who, timer)
         self._loop.add_handler(
-            connection, lambda _fd, _events: self._decide(connection, address), IOLoop.READ
+            connection, lambda _fd, _events: self._decide(connection), IOLoop.READ
         )
 
-    def _decide(self, connection: socket.socket, address: tuple[str, int]) -> None:
+    def _make_room(self, who: str) -> None:
+        same = [connection for connection, silent in self._silent.items() if silent.who == who]
+        if len(same) >= self._silent_per_address:
+            oldest = same[0]
+        elif len(self._silent) >= MAX_SILENT:
+            oldest = next(iter(self._silent))
+        else:
+            return
+        self._decide(oldest)  # It may have spoken while others were accepted.
+        if oldest in self._silent:
+            self._drop(oldest)
+
+    def _decide(self, connection: socket.socket) -> None:
         try:
             first = connection.recv(1, socket.MSG_PEEK)
         except (BlockingIOError, InterruptedError):
@@ -162,8 +188,7 @@ class Port:
         if taker is None:
             self._drop(connection)
             return
-        self._forget(connection)
-        taker(connection, address)
+        taker(connection, self._forget(connection).address)
 
     def _taker(self, first: bytes) -> Accept | None:
         if not first:
@@ -174,9 +199,11 @@ class Port:
             return self._stun
         return self._http if first.isalpha() else None
 
-    def _forget(self, connection: socket.socket) -> None:
-        self._silent.pop(connection).cancel()
+    def _forget(self, connection: socket.socket) -> _Silent:
+        silent = self._silent.pop(connection)
+        silent.timer.cancel()
         self._loop.remove_handler(connection)
+        return silent
 
     def _drop(self, connection: socket.socket) -> None:
         self._forget(connection)

@@ -244,6 +244,7 @@ class SignalingServer:
         return Port(
             listener,
             silence=self.config.limits.first_byte_seconds,
+            silent_per_address=self.config.limits.connections_per_address,
             http=PlainEntrance(self._plain, self._streams).accept,
             tls=self._entrance.accept,
             stun=self._relay.accept if self._relay else None,
@@ -253,6 +254,7 @@ class SignalingServer:
         return Port(
             listener,
             silence=self.config.limits.first_byte_seconds,
+            silent_per_address=self.config.limits.connections_per_address,
             http=PlainEntrance(self._main, self._streams).accept,
             stun=self._relay.accept if self._relay else None,
         )

@@ -5,6 +5,7 @@ from pathlib import Path
 from signaling.config import Config
 from signaling.errors import SetupError
 from turn.embedded import EmbeddedTurn
+from turn.limits import RelayLimits
 from turn.servers import Coturn, NoTurn, StaticServers, TurnServers
 
 
@@ -23,6 +24,9 @@ def turn_servers(config: Config) -> TurnServers:
                 # Browsers check the certificate of `turns:`, and nobody can click a warning away.
                 tls=config.server.tls == "files",
                 behind_proxy=config.server.tls == "off",
+                limits=RelayLimits(
+                    tcp_connections_per_address=config.limits.connections_per_address
+                ),
             )
         case "none":
             return NoTurn()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 SECONDS = 20.0
 
@@ -36,9 +37,9 @@ class Raw:
 
 
 @contextlib.asynccontextmanager
-async def raw(port: int, host: str = "127.0.0.1") -> AsyncIterator[Raw]:
-    """A connection that is closed at the end."""
-    reader, writer = await asyncio.open_connection(host, port)
+async def raw(port: int, host: str = "127.0.0.1", **how: Any) -> AsyncIterator[Raw]:
+    """A connection that is closed at the end; `how` is what asyncio.open_connection takes."""
+    reader, writer = await asyncio.open_connection(host, port, **how)
     try:
         yield Raw(reader, writer)
     finally:

@@ -47,6 +47,7 @@ async def entrance(
     port = Port(
         bind("127.0.0.1", 0, "server.port"),
         silence=5,
+        silent_per_address=64,
         http=lambda connection, _address: connection.close(),
         tls=inside.accept,
     )

@@ -23,6 +23,7 @@ from aioice.turn import TurnClientTcpProtocol
 from signaling import config
 from signaling.server import SignalingServer
 from tests.client import Client, client
+from tests.loopback import ATTACKER, needs_addresses
 from tests.raw import SECONDS
 from tests.running_server import running_server
 from tests.turn_client import request, transport
@@ -30,9 +31,6 @@ from turn.embedded import EmbeddedTurn
 from turn.stun import Method
 
 HOST = "127.0.0.1"
-ELSEWHERE = "127.0.0.2"
-"""Another address of this host, from which connections count by themselves."""
-
 CANDIDATES = 100  # Each way.
 AT_ONCE = 20
 AT_A_TIME = 100  # What a flood may have done for it before others have their turn.
@@ -279,7 +277,7 @@ def flood_connections(port: int, seen: Seen) -> Flood:
     def flood(stop: threading.Event) -> None:
         while not stop.is_set():
             with contextlib.ExitStack() as stack:
-                batch = [stack.enter_context(connect(port, ELSEWHERE)) for _ in range(30)]
+                batch = [stack.enter_context(connect(port, ATTACKER)) for _ in range(30)]
                 for connection in batch:
                     with contextlib.suppress(ConnectionError):
                         connection.sendall(STREAM)
@@ -290,14 +288,7 @@ def flood_connections(port: int, seen: Seen) -> Flood:
     return flood
 
 
-def _has(address: str) -> bool:
-    with socket.socket() as probe, contextlib.suppress(OSError):
-        probe.bind((address, 0))
-        return True
-    return False
-
-
-@pytest.mark.skipif(not _has(ELSEWHERE), reason=f"this host does not have {ELSEWHERE}")
+@needs_addresses
 async def test_connections_over_the_rate(tmp_path: Path) -> None:
     """Who opens more than its address may have is refused; who is there stays, and who comes from
     another address is let in."""

@@ -8,7 +8,8 @@ import pytest
 from signaling import guard
 from signaling.config import Limits
 from signaling.errors import Code, Refusal
-from signaling.guard import Guard, counted_as
+from signaling.guard import Guard
+from turn.limits import counted_as
 
 PHONE, LAPTOP = "192.0.2.1", "192.0.2.2"
 

@@ -13,6 +13,7 @@ import pytest
 from signaling import port
 from signaling.errors import SetupError
 from signaling.port import Port, bind
+from tests.loopback import ATTACKER, PHONE, needs_addresses
 
 
 class Taker:
@@ -48,11 +49,21 @@ class Faulty(socket.socket):
 
 @contextlib.asynccontextmanager
 async def listening(
-    silence: float = 30, stun: Taker | None = None, listener: socket.socket | None = None
+    silence: float = 30,
+    stun: Taker | None = None,
+    listener: socket.socket | None = None,
+    silent_per_address: int = 64,
 ) -> AsyncIterator[tuple[Port, Taker, Taker]]:
     tls, http = Taker(), Taker()
     listener = listener or bind("127.0.0.1", 0, "server.port")
-    opened = Port(listener, silence=silence, tls=tls, http=http, stun=stun)
+    opened = Port(
+        listener,
+        silence=silence,
+        silent_per_address=silent_per_address,
+        tls=tls,
+        http=http,
+        stun=stun,
+    )
     try:
         yield opened, tls, http
     finally:
@@ -62,8 +73,10 @@ async def listening(
                 taker.taken.get_nowait().close()
 
 
-async def connect(number: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    return await asyncio.open_connection("127.0.0.1", number)
+async def connect(
+    number: int, source: str = "127.0.0.1"
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection("127.0.0.1", number, local_addr=(source, 0))
 
 
 async def ended(reader: asyncio.StreamReader) -> bool:
@@ -146,6 +159,31 @@ async def test_one_silent_connection_too_many_closes_the_oldest(
         (await http.next()).close()
         first.close()
         second.close()
+
+
+@needs_addresses
+async def test_an_address_with_too_many_silent_connections_loses_its_own() -> None:
+    """Its oldest is closed, and nobody else's."""
+    async with listening(silent_per_address=2) as (opened, _tls, http):
+        _reader, other = await connect(opened.number, PHONE)
+        own = [await connect(opened.number, ATTACKER) for _ in range(3)]
+        assert await ended(own[0][0])
+        for writer in (other, *(writer for _, writer in own[1:])):
+            writer.write(b"G")
+            (await http.next()).close()
+            writer.close()
+        own[0][1].close()
+
+
+async def test_what_has_spoken_is_not_closed_as_silent() -> None:
+    """Also where more come at once than may be silent, before any of them was looked at."""
+    async with listening(silent_per_address=1) as (opened, _tls, http):
+        with contextlib.ExitStack() as stack:
+            for _ in range(10):  # Blocking: the port has no turn until all of them are here.
+                connection = socket.create_connection(("127.0.0.1", opened.number))
+                stack.enter_context(connection).send(b"G")
+            for _ in range(10):
+                (await http.next()).close()
 
 
 @pytest.mark.parametrize("error", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])

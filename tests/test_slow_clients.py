@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,11 @@ from signaling import site, streams
 from signaling.config import Config
 from signaling.server import SignalingServer
 from tests.client import client
+from tests.loopback import ATTACKER, PHONE, needs_addresses
 from tests.raw import SECONDS, Raw, ask, raw, request
 from tests.running_server import running_server
+from tests.turn_client import request as turn_request
+from turn.stun import Method
 
 OPEN = Config(access="open")
 HEADERS = b"GET /sender HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: " + b"x" * 10000
@@ -163,6 +167,30 @@ async def test_one_connection_too_many_is_closed_and_one_that_ends_makes_room(
 
 
 @pytest.mark.usefixtures("_no_room_for_http")
+@needs_addresses
+@pytest.mark.parametrize("tls", [False, True])
+async def test_one_address_does_not_take_all_connections_of_the_relay(
+    tmp_path: Path, tls: bool
+) -> None:
+    """Without credentials it has `limits.connections_per_address`; another one is served."""
+    async with (
+        running_server(limited(connections_per_address=2), tmp_path) as server,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        trusting = ssl.create_default_context(cafile=str(tmp_path / "ca.pem")) if tls else None
+
+        async def ask_from(address: str) -> Raw:
+            connection = raw(server.port, local_addr=(address, 0), ssl=trusting)
+            asking = await stack.enter_async_context(connection)
+            asking.send(turn_request(Method.BINDING))
+            return asking
+
+        for address in (ATTACKER, ATTACKER, PHONE):
+            assert await (await ask_from(address)).read(20)
+        assert await (await ask_from(ATTACKER)).rest() == b""
+        assert await (await ask_from(PHONE)).read(20)
+
+
 async def test_the_connections_of_a_trusted_proxy_are_not_counted(tmp_path: Path) -> None:
     """They are of many clients; the proxy bounds them."""
     settings = limited(connections_per_address=1)

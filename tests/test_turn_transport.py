@@ -195,14 +195,14 @@ async def connections(
         await served.close()
 
 
-def connected(served: TcpConnections) -> socket.socket:
-    """A client's end of a connection that is being served."""
+def connected(served: TcpConnections, host: str = "127.0.0.1") -> socket.socket:
+    """A client's end of a connection that is being served, as if it came from that address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = socket.create_connection(listener.getsockname())
-        connection, address = listener.accept()
+        connection, (_, port) = listener.accept()
     connection.setblocking(False)
     client.setblocking(False)
-    served.accept(connection, address)
+    served.accept(connection, (host, port))
     return client
 
 
@@ -294,6 +294,40 @@ async def test_tcp_too_many() -> None:
             assert await received(second) == b""
             assert len(served) == 1
             assert relay.drops == {"connections": 1}
+
+
+@pytest.mark.parametrize(
+    ("first", "same", "other"),
+    [
+        ("192.0.2.1", "192.0.2.1", "192.0.2.2"),
+        ("192.0.2.1", "::ffff:192.0.2.1", "::ffff:192.0.2.2"),
+        ("2001:db8::1", "2001:db8::2:0:0:1", "2001:db8:0:1::1"),
+    ],
+)
+async def test_tcp_too_many_of_one_address(first: str, same: str, other: str) -> None:
+    """One more than an address may have is closed, and another address is served."""
+    async with connections(tcp_connections_per_address=2) as (served, relay, _):
+        with (
+            connected(served, first),
+            connected(served, first),
+            connected(served, same) as refused,
+            connected(served, other) as client,
+        ):
+            assert await received(refused) == b""
+            client.send(BINDING)
+            assert await received(client)
+            assert relay.drops == {"connections": 1}
+
+
+async def test_tcp_with_allocation_does_not_count_for_its_address() -> None:
+    """Many who have credentials may come from behind one NAT."""
+    async with connections(tcp_connections_per_address=1) as (served, relay, _):
+        with connected(served), contextlib.ExitStack() as stack:
+            for number in range(3):
+                relay._table.add(list(served._tasks)[-1], f"peer {number}", b"user", 100, 0)
+                client = stack.enter_context(connected(served))
+                client.send(BINDING)
+                assert await received(client)
 
 
 async def test_tcp_slow_client() -> None:

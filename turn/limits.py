@@ -1,8 +1,9 @@
-"""How much the embedded relay allows, and the measure of how fast a peer may send.
+"""How much the embedded relay allows, how fast a peer may send, and what an address counts as.
 
 Imports nothing of the project.
 """
 
+import ipaddress
 from dataclasses import dataclass
 
 
@@ -16,6 +17,8 @@ class RelayLimits:
     permissions, channels: for one allocation.
     bytes_per_second: what one peer may send, over all its allocations.
     tcp_connections: at once.
+    tcp_connections_per_address: at once, of those without an allocation. The others have shown
+        credentials, and many of them may come from behind one NAT.
     tcp_buffer_bytes: what may wait for one TCP client; further packets are dropped.
     tcp_idle: seconds that a TCP connection may be without an allocation.
     default_lifetime, max_lifetime: of allocations, in seconds.
@@ -28,6 +31,7 @@ class RelayLimits:
     channels: int = 64
     bytes_per_second: int = 4_000_000
     tcp_connections: int = 500
+    tcp_connections_per_address: int = 64
     tcp_buffer_bytes: int = 262_144
     tcp_idle: float = 30
     default_lifetime: int = 600
@@ -64,3 +68,18 @@ class TokenBucket:
             return False
         self._tokens = tokens - size
         return True
+
+
+def counted_as(address: str) -> str:
+    """What an address counts as: IPv6 by its /64, which is what one host is given (RFC 6177 and
+    RFC 4862), IPv4 inside IPv6 as the IPv4 address; what is no address by itself.
+    """
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if parsed.version == 4:
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, 64), strict=False))

@@ -1,7 +1,8 @@
 """The relay over TCP, and over TLS once the handshake is done.
 
 Owns the connections, the framing of their bytes (RFC 8656 12.5: ChannelData is padded to four),
-and what may wait for a slow client. Imports `turn.allocations` and `turn.relay`.
+and what may wait for a slow client. Imports `turn.allocations`, `turn.limits`
+and `turn.relay`.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from tornado.iostream import IOStream, StreamBufferFullError, StreamClosedError
 
 from turn.allocations import Allocation
-from turn.limits import RelayLimits
+from turn.limits import RelayLimits, counted_as
 from turn.relay import Relay
 from turn.stun import HEADER_BYTES, MAGIC_COOKIE
 
@@ -37,6 +38,7 @@ class TcpClient:
     def __init__(self, stream: IOStream, address: tuple[str, int], transport: str) -> None:
         self.stream = stream
         self.address = address
+        self.counted_as = counted_as(address[0])
         self.name = f"{transport} {address[0]} {address[1]}"
         self.allocation: Allocation | None = None
         self.idle_since: float | None = None
@@ -107,18 +109,27 @@ class TcpConnections:
     def _serve(
         self, stream: IOStream, address: tuple[str, int], transport: str, first: bytes
     ) -> None:
-        if len(self._tasks) >= self._limits.tcp_connections:
+        client = TcpClient(stream, _plain(address), transport)
+        if not self._has_room(client):
             self._relay.drops["connections"] += 1
             stream.close()
             return
         stream.max_write_buffer_size = self._limits.tcp_buffer_bytes
         with contextlib.suppress(OSError):  # The client may have left.
             stream.set_nodelay(True)
-        client = TcpClient(stream, _plain(address), transport)
         client.idle_since = self._clock()
         task = asyncio.create_task(self._read(client, first), name=f"TURN over {transport}")
         self._tasks[client] = task
         task.add_done_callback(lambda done: self._ended(client, done))
+
+    def _has_room(self, client: TcpClient) -> bool:
+        if len(self._tasks) >= self._limits.tcp_connections:
+            return False
+        unused = sum(
+            other.counted_as == client.counted_as and other.allocation is None
+            for other in self._tasks
+        )
+        return unused < self._limits.tcp_connections_per_address
 
     async def _read(self, client: TcpClient, first: bytes) -> None:
         buffer = bytearray(first)
