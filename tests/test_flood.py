@@ -20,20 +20,20 @@ from pathlib import Path
 import pytest
 from aioice.turn import TurnClientTcpProtocol
 
-from signaling import config
+from signaling import config, framing
 from signaling.server import SignalingServer
 from tests.client import Client, client
 from tests.loopback import ATTACKER, needs_addresses
 from tests.raw import SECONDS
 from tests.running_server import running_server
 from tests.turn_client import request, transport
+from tests.turns import in_turns
 from turn.embedded import EmbeddedTurn
 from turn.stun import Method
 
 HOST = "127.0.0.1"
 CANDIDATES = 100  # Each way.
 AT_ONCE = 20
-AT_A_TIME = 100  # What a flood may have done for it before others have their turn.
 BURST = 300  # Enough for the pair's messages, and little enough to be passed at once.
 REST_SECONDS = 0.002  # The kernel's buffers are full then: the server has enough to do meanwhile.
 PATIENCE = 30.0  # For what takes as long as the machine needs.
@@ -104,27 +104,6 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not condition():
             await asyncio.sleep(0.01)
-
-
-@contextlib.asynccontextmanager
-async def in_turns(count: Callable[[], int]) -> AsyncIterator[None]:
-    """What is counted comes a few at a time, others having their turn on the event loop between."""
-    jumps = [0]
-
-    async def watch() -> None:
-        seen = count()
-        while True:
-            await asyncio.sleep(0)
-            seen, before = count(), seen
-            jumps.append(seen - before)
-
-    task = asyncio.create_task(watch())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-    assert 0 < max(jumps) <= AT_A_TIME
 
 
 # Messages
@@ -259,9 +238,24 @@ async def test_posts_over_the_rate(tmp_path: Path) -> None:
         pytest.param(frame(1, b"{", fin=False), frame(0, b"", fin=False), id="empty pieces"),
     ],
 )
-async def test_frames_that_are_no_messages(tmp_path: Path, start: bytes, block: bytes) -> None:
+async def test_frames_that_are_no_messages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: bytes, block: bytes
+) -> None:
     """No limit counts them, and still they take no more than their turn."""
-    async with running_server(settings(), tmp_path) as server, pair(server) as both:
+    frames = 0
+    receive = framing.StrictProtocol._receive_frame
+
+    async def counted(self: framing.StrictProtocol) -> None:
+        nonlocal frames
+        await receive(self)
+        frames += 1
+
+    monkeypatch.setattr(framing.StrictProtocol, "_receive_frame", counted)
+    async with (
+        running_server(settings(), tmp_path) as server,
+        pair(server) as both,
+        in_turns(lambda: frames),
+    ):
         flood = flood_websocket(server.local_port, Seen(), start, block * 1000)
         async with flooding(flood):
             await until(lambda: server.health()["rooms"] == 2)

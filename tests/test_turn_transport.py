@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tornado.iostream import IOStream
 
 from tests.turn_client import channel_data, request, running_turn
+from tests.turns import in_turns
 from turn import stun, tcp
 from turn.access import Access
 from turn.limits import RelayLimits
@@ -364,12 +365,12 @@ async def test_tcp_answers_do_not_pile_up() -> None:
 
 async def test_tcp_fast_client_lets_others_in() -> None:
     """A client that sends without a pause does not stop the event loop."""
-    async with connections() as (served, _, _):
+    async with connections() as (served, relay, _):
         with connected(served) as client:
-            for _ in range(100):
-                with contextlib.suppress(BlockingIOError):
-                    client.send(padded(channel_data(0x4000, b"x")) * 5000)
-                async with asyncio.timeout(1):
+            async with in_turns(lambda: relay.drops["no allocation"]):
+                while relay.drops["no allocation"] < 20_000:
+                    with contextlib.suppress(BlockingIOError):
+                        client.send(padded(channel_data(0x4000, b"x")) * 5000)
                     await asyncio.sleep(0)
 
 
