@@ -47,7 +47,7 @@ const link = readFragment(location.hash);
 
 /** @type {Map<string, Sender>} by the peer's id */
 const senders = new Map();
-/** @type {Map<string, Orientation>} by the phone's name: a phone that comes back stands as it stood */
+/** @type {Map<string, Orientation>} by the phone's key: a phone that comes back stands as it stood */
 const orientations = new Map();
 /** @type {RTCIceServer[]} */
 let iceServers = [];
@@ -241,7 +241,7 @@ function add({ id, name }) {
   });
   sender.tile.setMuted(!view.state.sound);
   sender.setBuffer(view.state.buffer);
-  sender.tile.orient(orientations.get(sender.name) ?? {});
+  sender.tile.orient(orientations.get(sender.key) ?? {});
   senders.set(id, sender);
   selected ??= sender;
   grid.add(sender.tile);
@@ -269,7 +269,7 @@ function remove(id) {
 function orient(change) {
   if (selected) {
     selected.tile.orient(change(selected.tile.orientation));
-    orientations.set(selected.name, selected.tile.orientation);
+    orientations.set(selected.key, selected.tile.orientation);
     refresh();
   }
 }

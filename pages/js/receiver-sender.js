@@ -122,9 +122,9 @@ export class Sender {
     return labelFor(this.#options.name, this.#camera);
   }
 
-  /** What tells this phone from others when it comes back with another id. */
-  get name() {
-    return this.#options.name ?? "";
+  /** What tells this phone from others: its name, by which it is known with another id too, or else its id. */
+  get key() {
+    return this.#options.name || this.#options.id;
   }
 
   /** @param {Negotiation} message */

@@ -1,0 +1,49 @@
+"""The receiver's toolbar: on which picture it acts, what it says, and how keys go with it."""
+
+from playwright.async_api import Page, expect
+
+from signaling.server import SignalingServer
+from tests.browser.pages import Pages, phase
+from tests.client import client
+from tests.running_server import local_sender_link
+
+
+async def turns(receiver: Page, *expected: int) -> None:
+    """Wait until there are as many tiles, turned by so many quarters."""
+    tiles = receiver.locator(".tile")
+    await expect(tiles).to_have_count(len(expected))
+    for index, count in enumerate(expected):
+        await expect(tiles.nth(index)).to_have_attribute("data-turns", str(count))
+
+
+async def test_a_turned_phone_turns_no_other(server: SignalingServer, pages: Pages) -> None:
+    """What is done to one phone's picture is not done to the next phone's, nor lost with it."""
+    receiver = await pages.receiver(server)
+    await pages.sender(server)
+    await phase(receiver, "live")
+    await receiver.keyboard.press("r")
+    await turns(receiver, 1)
+    await pages.sender(server)
+    await turns(receiver, 1, 0)
+    await receiver.locator(".tile-name").nth(1).click()
+    await receiver.keyboard.press("m")
+    mirrored = receiver.locator(".tile[data-mirrored]")
+    await expect(mirrored).to_have_count(1)
+    await expect(mirrored).to_have_attribute("data-turns", "0")
+
+
+async def test_a_named_phone_stands_as_it_stood(server: SignalingServer, pages: Pages) -> None:
+    """A sender that gives a name is turned again when it comes back as another peer."""
+    receiver = await pages.receiver(server)
+    link = local_sender_link(server)
+    room, _, key = link.partition("#")[2].partition(".")
+    register = {"role": "sender", "room": room, "key": key, "name": "Desk"}
+    async with client(link) as desk:
+        await desk.register(**register)
+        await turns(receiver, 0)
+        await receiver.keyboard.press("r")
+        await turns(receiver, 1)
+    await turns(receiver)
+    async with client(link) as desk:
+        await desk.register(**register)
+        await turns(receiver, 1)
