@@ -253,10 +253,15 @@ export class Sender {
     this.control({ restart });
   }
 
-  /** Whether frames are to come. */
+  /** Whether frames are to come and somebody may see them. */
   #due() {
-    const live = this.#camera?.status === "live" && document.visibilityState === "visible";
-    return live && this.#connection === "connected";
+    return this.#camera?.status === "live" && this.connected && this.#inView();
+  }
+
+  #inView() {
+    // The small window stays while the page is hidden.
+    const apart = document.pictureInPictureElement === this.tile.video;
+    return apart || document.visibilityState === "visible";
   }
 
   #videoReceiver() {

@@ -40,6 +40,18 @@ KEEPS_CONNECTIONS = """
     };
 """
 """A script for a page: `window.connections` holds all that it makes."""
+CAN_BE_HIDDEN = """
+    let hidden = false;
+    Object.defineProperty(Document.prototype, "hidden", { get: () => hidden });
+    Object.defineProperty(Document.prototype, "visibilityState", {
+        get: () => (hidden ? "hidden" : "visible"),
+    });
+    window.setHidden = (value) => {
+        hidden = value;
+        document.dispatchEvent(new Event("visibilitychange"));
+    };
+"""
+"""A script for a page, as no page is hidden in a test: `setHidden` does as if."""
 
 SECONDS = 20_000  # As Playwright counts: milliseconds.
 expect.set_options(timeout=SECONDS)

@@ -15,7 +15,14 @@ from typing import Any
 from playwright.async_api import Page
 
 from signaling.server import SignalingServer
-from tests.browser.pages import KEEPS_CONNECTIONS, SECONDS, Pages, phase, picture_moves
+from tests.browser.pages import (
+    CAN_BE_HIDDEN,
+    KEEPS_CONNECTIONS,
+    SECONDS,
+    Pages,
+    phase,
+    picture_moves,
+)
 from tests.browser.wire import wire
 
 START_SECONDS = 20
@@ -50,6 +57,11 @@ WATCH = """() => {
 }"""
 USER_FRAGMENT = "connections.at(-1).remoteDescription.sdp.match(/^a=ice-ufrag:.*/m)[0]"
 """What an ICE restart changes (RFC 8839, 4.4.3), as the receiver has it of the sender."""
+# The sender's page, all its connections kept, sends no picture any more.
+SILENCE = """async () => {
+    const sender = connections[0].getSenders().find(({ track }) => track?.kind === "video");
+    await sender.replaceTrack(null);
+}"""
 REGISTERED = "() => heard.filter(({ type }) => type === 'registered')"
 
 
@@ -207,15 +219,29 @@ async def test_frames_that_stop_while_connected(server: SignalingServer, pages: 
     await phase(receiver, "live")
     await phase(sender, "live")
     await picture_moves(receiver)
-    await sender.evaluate("""async () => {
-        const sender = connections[0].getSenders().find(({ track }) => track?.kind === "video");
-        await sender.replaceTrack(null);
-    }""")
+    await sender.evaluate(SILENCE)
     # Only another connection helps here, after the restart that is tried first.
     await sender.wait_for_function("() => connections.length === 2", timeout=SECONDS)
     await receiver.wait_for_function("() => connections.length === 2", timeout=SECONDS)
     await picture_moves(receiver)
     await phase(receiver, "live")
+
+
+async def test_frames_that_stop_in_the_small_window(server: SignalingServer, pages: Pages) -> None:
+    """A picture that a hidden page shows in Picture in Picture is watched over like any other."""
+    receiver = await pages.receiver(server, script=SPY + CAN_BE_HIDDEN)
+    sender = await pages.sender(server, script=SPY)
+    await phase(receiver, "live")
+    await phase(sender, "live")
+    await picture_moves(receiver)
+    await receiver.keyboard.press("p")
+    await receiver.wait_for_function("() => document.pictureInPictureElement")
+    await receiver.evaluate("setHidden(true)")
+    await sender.evaluate(SILENCE)
+    await sender.wait_for_function("() => connections.length === 2", timeout=SECONDS)
+    await receiver.wait_for_function("() => connections.length === 2", timeout=SECONDS)
+    await picture_moves(receiver)
+    assert await receiver.evaluate("document.pictureInPictureElement !== null")
 
 
 async def test_a_page_whose_place_is_taken(server: SignalingServer, pages: Pages) -> None:

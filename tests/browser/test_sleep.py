@@ -5,20 +5,13 @@ from typing import Any
 from playwright.async_api import Page, expect
 
 from signaling.server import SignalingServer
-from tests.browser.pages import Pages, phase, picture_moves
+from tests.browser.pages import CAN_BE_HIDDEN, Pages, phase, picture_moves
 from tests.browser.wire import wire
 
-# No page is hidden in a test, and no device is taken: `setHidden` and `taken` do as if.
-HOOKS = """
-    let hidden = false;
-    Object.defineProperty(Document.prototype, "hidden", { get: () => hidden });
-    Object.defineProperty(Document.prototype, "visibilityState", {
-        get: () => (hidden ? "hidden" : "visible"),
-    });
-    window.setHidden = (value) => {
-        hidden = value;
-        document.dispatchEvent(new Event("visibilitychange"));
-    };
+# No device is taken in a test: `taken` does as if.
+HOOKS = (
+    CAN_BE_HIDDEN
+    + """
     window.opened = [];
     window.asked = [];
     window.taken = null;
@@ -41,6 +34,7 @@ HOOKS = """
         track.dispatchEvent(new Event(muted ? "mute" : "unmute"));
     };
 """
+)
 
 
 async def live(server: SignalingServer, pages: Pages, more: str = "") -> tuple[Page, Page]:
