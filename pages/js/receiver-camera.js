@@ -21,25 +21,49 @@ export class CameraControls {
   #offered = "";
   /** @type {CameraState | null} */
   #camera = null;
+  /** Whether the camera said something that is not shown yet, because a person is choosing. */
+  #missed = false;
 
   /** @param {(settings: ControlSettings) => void} control */
   constructor(control) {
-    this.#quality.addEventListener("change", () => {
-      control({ preset: this.#quality.value });
-      // Otherwise the letters of the shortcuts would go on choosing entries.
-      this.#quality.blur();
-    });
-    this.#priority.addEventListener("change", () => {
-      control({ priority: this.#priority.value === "sharp" ? "sharp" : "smooth" });
-      this.#priority.blur();
-    });
+    this.#listen(this.#quality, (preset) => control({ preset }));
+    this.#listen(this.#priority, (value) =>
+      control({ priority: value === "sharp" ? "sharp" : "smooth" }),
+    );
     byId("flip-camera", HTMLButtonElement).addEventListener("click", () =>
       control({ facing: this.#camera?.facing === "user" ? "environment" : "user" }),
     );
   }
 
+  /**
+   * @param {HTMLSelectElement} select
+   * @param {(value: string) => void} choose
+   */
+  #listen(select, choose) {
+    // Chromium's :focus-visible does not tell: it matches a select that was clicked, too.
+    let clicked = false;
+    select.addEventListener("pointerdown", () => (clicked = true));
+    select.addEventListener("keydown", () => (clicked = false));
+    select.addEventListener("change", () => {
+      this.#missed = false;
+      choose(select.value);
+      // After a click the letters of the shortcuts would go on choosing entries. A keyboard is not done yet: on Windows
+      // and Linux each arrow key chooses.
+      if (clicked) {
+        select.blur();
+      }
+    });
+    select.addEventListener("blur", () => {
+      if (this.#missed) {
+        this.render(this.#camera);
+      }
+    });
+  }
+
   /** @param {CameraState | null} camera that of the chosen sender; null before it said anything */
   render(camera) {
+    const choosing = [this.#quality, this.#priority].some((it) => it === document.activeElement);
+    this.#missed = choosing && (this.#missed || camera !== this.#camera);
     this.#camera = camera;
     show(this.#group, camera !== null);
     const presets = camera?.presets ?? [];

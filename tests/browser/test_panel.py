@@ -220,6 +220,4 @@ async def test_the_laptop_asks_for_sharp_or_smooth(server: SignalingServer, page
     await expect(choice).to_be_visible()
     other = "sharp" if await choice.input_value() == "smooth" else "smooth"
     await choice.select_option(other)
-    state = await receiver.evaluate("() => document.activeElement?.id")
-    assert state != "priority"
     await expect(choice).to_have_value(other)

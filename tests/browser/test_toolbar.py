@@ -16,6 +16,15 @@ async def turns(receiver: Page, *expected: int) -> None:
         await expect(tiles.nth(index)).to_have_attribute("data-turns", str(count))
 
 
+async def live(server: SignalingServer, pages: Pages) -> tuple[Page, Page]:
+    """Both pages, with the picture there."""
+    receiver = await pages.receiver(server)
+    sender = await pages.sender(server)
+    await phase(receiver, "live")
+    await phase(sender, "live")
+    return sender, receiver
+
+
 async def test_a_turned_phone_turns_no_other(server: SignalingServer, pages: Pages) -> None:
     """What is done to one phone's picture is not done to the next phone's, nor lost with it."""
     receiver = await pages.receiver(server)
@@ -47,3 +56,51 @@ async def test_a_named_phone_stands_as_it_stood(server: SignalingServer, pages: 
     async with client(link) as desk:
         await desk.register(**register)
         await turns(receiver, 1)
+
+
+async def test_arrow_keys_go_on_choosing(server: SignalingServer, pages: Pages) -> None:
+    """Chosen by keyboard, the quality keeps the focus, and letters are its own: no shortcuts."""
+    sender, receiver = await live(server, pages)
+    quality = receiver.locator("#quality")
+    await expect(quality).to_have_value("high")
+    await quality.press("ArrowUp")
+    await expect(quality).to_have_value("medium")
+    await receiver.keyboard.press("ArrowUp")
+    await expect(quality).to_have_value("low")
+    await expect(sender.locator("html")).to_have_attribute("data-settings", "640x480@15")
+    await receiver.keyboard.press("m")
+    await expect(quality).to_have_value("medium")
+    await expect(quality).to_be_focused()
+    await expect(receiver.locator("#mirror")).to_have_attribute("aria-pressed", "false")
+
+
+async def test_a_choice_by_pointer_gives_the_keys_back(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """After a click has chosen the quality, the shortcuts work at once."""
+    sender, receiver = await live(server, pages)
+    quality = receiver.locator("#quality")
+    await quality.click()
+    await expect(quality).to_be_focused()
+    await quality.select_option("low")
+    await expect(quality).not_to_be_focused()
+    await receiver.keyboard.press("m")
+    await expect(receiver.locator("#mirror")).to_have_attribute("aria-pressed", "true")
+    await expect(sender.locator("html")).to_have_attribute("data-settings", "640x480@15")
+    await expect(quality).to_have_value("low")
+
+
+async def test_what_the_phone_chose_meanwhile_is_shown(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """While the quality has the focus it stays as it is; then it shows what the phone does."""
+    sender, receiver = await live(server, pages)
+    quality = receiver.locator("#quality")
+    await expect(quality).to_have_value("high")
+    await quality.focus()
+    await sender.locator("#settings").click()
+    await sender.locator("label:has(#preset-low)").click()
+    await receiver.wait_for_function("() => document.querySelector('video').videoWidth === 640")
+    await expect(quality).to_have_value("high")
+    await receiver.keyboard.press("Tab")
+    await expect(quality).to_have_value("low")
