@@ -175,9 +175,7 @@ export class Tile {
     show(parts.notice, notice !== "" && note === null);
     text(parts.notice, notice);
     show(mute, sound);
-    const on = !this.video.muted;
-    mute.setAttribute("aria-pressed", String(on));
-    mute.title = on ? "Mute this camera" : "Unmute this camera";
+    mute.setAttribute("aria-pressed", String(!this.video.muted));
   }
 
   /**

@@ -88,8 +88,9 @@ export class Toolbar {
     press("mirror", mirrored);
     press("rotate", turns > 0);
     press("stats-toggle", stats);
-    press("unmute", unmuted);
     show(button("unmute"), sound);
+    // Its name changes, so it is not pressed as well: "Mute, pressed" would say the opposite (ARIA APG, Button Pattern).
+    mirror(button("unmute"), "sound", unmuted ? "on" : "off");
     text(byId("unmute-text", HTMLElement), unmuted ? "Mute" : "Unmute");
     button("unmute").title = unmuted ? "Mute (u)" : "Unmute (u)";
     if (playing !== this.#playing) {

@@ -1,5 +1,7 @@
 """The receiver's toolbar: on which picture it acts, what it says, and how keys go with it."""
 
+import re
+
 from playwright.async_api import Page, expect
 
 from signaling.server import SignalingServer
@@ -104,3 +106,30 @@ async def test_what_the_phone_chose_meanwhile_is_shown(
     await expect(quality).to_have_value("high")
     await receiver.keyboard.press("Tab")
     await expect(quality).to_have_value("low")
+
+
+async def test_the_sound_button_says_what_it_does(server: SignalingServer, pages: Pages) -> None:
+    """It is named Unmute or Mute, with its icon, and is never said to be pressed as well."""
+    sender, receiver = await live(server, pages)
+    await sender.locator("#microphone").click()
+    button = receiver.locator("#unmute")
+    for name, icon in (("Unmute", "when-off"), ("Mute", "when-on"), ("Unmute", "when-off")):
+        await expect(button).to_have_accessible_name(name)
+        assert await button.get_attribute("aria-pressed") is None
+        await expect(button.locator(".icon:visible")).to_have_class(re.compile(icon))
+        await button.click()
+
+
+async def test_the_sound_of_one_camera_is_pressed_or_not(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """Where there are several, each camera's sound has one name and tooltip, and is on or off."""
+    sender, receiver = await live(server, pages)
+    await sender.locator("#microphone").click()
+    await pages.sender(server)
+    button = receiver.locator(".tile-mute").first
+    for pressed in ("false", "true", "false"):
+        await expect(button).to_have_attribute("aria-pressed", pressed)
+        await expect(button).to_have_accessible_name("Sound of this camera")
+        await expect(button).to_have_attribute("title", "Sound of this camera")
+        await button.click()
