@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from signaling.server import SignalingServer
-from tests.browser.pages import LAPTOP, PHONE, Pages, figure, phase, picture_moves
+from tests.browser.pages import CAN_BE_HIDDEN, LAPTOP, PHONE, Pages, figure, phase, picture_moves
 
 TARGETS = """(() => {
     window.targets = [];
@@ -25,6 +25,22 @@ TARGETS = """(() => {
         },
     });
 })();"""
+
+# When a line was drawn, as its element is filled anew each time; `drawn` is called right after.
+DRAWINGS = """() => {
+    window.drawings = [];
+    new MutationObserver(() => {
+        drawings.push(performance.now());
+        window.drawn?.();
+    }).observe(document.querySelector('[data-line="loss"]'), { childList: true });
+}"""
+# Longer than between two readings: 45 frames of 30 a second.
+FRAMES_LATER = """() => new Promise((resolve) => {
+    const video = document.querySelector("video");
+    let left = 45;
+    const seen = () => (--left ? video.requestVideoFrameCallback(seen) : resolve());
+    video.requestVideoFrameCallback(seen);
+})"""
 
 
 async def live(server: SignalingServer, pages: Pages, **options: Any) -> tuple[Page, Page]:
@@ -85,18 +101,46 @@ async def test_nothing_is_read_or_drawn_while_hidden(server: SignalingServer, pa
             };
         }"""
     )
-    # Longer than between two readings: 45 frames of 30 a second.
-    await receiver.evaluate(
-        """() => new Promise((resolve) => {
-            const video = document.querySelector("video");
-            let left = 45;
-            const seen = () => (--left ? video.requestVideoFrameCallback(seen) : resolve());
-            video.requestVideoFrameCallback(seen);
-        })"""
-    )
+    await receiver.evaluate(FRAMES_LATER)
     assert await receiver.evaluate("() => window.readings") == 0
     await receiver.keyboard.press("s")
     await receiver.wait_for_function("() => window.readings > 0")
+
+
+async def test_a_hidden_page_draws_nothing(server: SignalingServer, pages: Pages) -> None:
+    """While nobody sees the page no line is drawn; shown again, they are."""
+    _sender, receiver = await live(server, pages, script=CAN_BE_HIDDEN)
+    await receiver.locator(".stats-detail").click()
+    await receiver.evaluate(DRAWINGS)
+    # Right after a drawing, so that none is under way.
+    await receiver.evaluate(
+        """() => {
+            window.drawn = () => {
+                window.drawn = null;
+                setHidden(true);
+            };
+        }"""
+    )
+    await receiver.wait_for_function("() => window.drawn === null")
+    before = await receiver.evaluate("drawings.length")
+    await receiver.evaluate(FRAMES_LATER)
+    assert await receiver.evaluate("drawings.length") == before
+    await receiver.evaluate("setHidden(false)")
+    await receiver.wait_for_function("(before) => drawings.length > before", arg=before)
+
+
+async def test_lines_are_drawn_once_a_second(server: SignalingServer, pages: Pages) -> None:
+    """At most sixty times a minute, whatever else on the page is changed meanwhile."""
+    _sender, receiver = await live(server, pages)
+    await receiver.locator(".stats-detail").click()
+    await receiver.evaluate(DRAWINGS)
+    for count in range(1, 7):
+        await receiver.wait_for_function("(count) => drawings.length >= count", arg=count)
+        await receiver.keyboard.press("m")
+    drawings = await receiver.evaluate("drawings")
+    seconds = (drawings[-1] - drawings[0]) / 1000
+    # The first stands for the second that it begins; one more may be late or early.
+    assert len(drawings) - 1 <= seconds + 1
 
 
 async def test_the_figures_are_copied_as_json(server: SignalingServer, pages: Pages) -> None:
