@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bench.pair import Links
-from tests.coturn_server import running_coturn
+from tests.turn.coturn_server import running_coturn
 
 PEERJS = Path(__file__).parent / "peerjs"
 _INSTALL_SECONDS = 120

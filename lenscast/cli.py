@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import signaling
-from signaling import addresses, serve
+from signaling import serve
+from signaling.host import addresses
 from turn import coturn
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 
 import yaml
 
-from signaling.errors import SetupError
+from signaling.setup_error import SetupError
 
 
 @dataclass(frozen=True)

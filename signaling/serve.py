@@ -16,11 +16,12 @@ import webbrowser
 from pathlib import Path
 from typing import TextIO
 
-from signaling import config, qr, state
+from signaling import config
 from signaling.config import Config
-from signaling.errors import SetupError
+from signaling.host import qr, state_folder
+from signaling.host.usb import UsbPhones
 from signaling.server import SignalingServer
-from signaling.usb import UsbPhones
+from signaling.setup_error import SetupError
 
 MANY_FILES = 8192
 """Sockets enough for all that the default limits let in; macOS allows 10240 at most."""
@@ -120,7 +121,7 @@ def _set_up_logging(level: str) -> None:
 async def _serve(settings: Config, arguments: argparse.Namespace) -> None:
     stopping = asyncio.Event()
     _on_signals(stopping)
-    folder = state.state_folder()
+    folder = state_folder.locate()
     server = SignalingServer(settings, folder)
     await server.start()
     phones = UsbPhones(server.local_port)

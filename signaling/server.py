@@ -16,20 +16,22 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import signaling
-from signaling import addresses, links, qr, site, state, tls
 from signaling.config import Config
-from signaling.entrance import PlainEntrance, TlsEntrance
-from signaling.errors import SetupError
-from signaling.guard import Guard
-from signaling.hosts import Proxies
-from signaling.hub import Hub
+from signaling.host import addresses, qr, state_folder, tls
 from signaling.metrics import Metrics
-from signaling.port import Port, bind
-from signaling.protocol import Invite
-from signaling.resume import ResumeTokens
-from signaling.rooms import Rooms
-from signaling.streams import OpenStreams
+from signaling.room import links
+from signaling.room.messages import Invite
+from signaling.room.resume import ResumeTokens
+from signaling.room.rooms import Rooms
+from signaling.setup_error import SetupError
+from signaling.transport.guard import Guard
+from signaling.transport.hub import Hub
 from signaling.turn_mode import turn_servers
+from signaling.web import routes
+from signaling.web.entrance import PlainEntrance, TlsEntrance
+from signaling.web.hosts import Proxies
+from signaling.web.open_streams import OpenStreams
+from signaling.web.port import Port, bind
 from turn.embedded import EmbeddedTurn
 
 log = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ class SignalingServer:
     def __init__(self, config: Config, folder: Path) -> None:
         self.config = config
         self._folder = folder
-        secret = state.load_secret(folder)
+        secret = state_folder.load_secret(folder)
         self._keys = None if config.access == "open" else links.Links(secret)
         self.room = self._keys.home_room() if self._keys else links.OPEN_ROOM
         self.turn = turn_servers(config)
@@ -74,8 +76,8 @@ class SignalingServer:
             relay=self._relay.figures if self._relay else None,
         )
         ca_pem = tls.ca_certificate(folder) if config.server.tls == "local-ca" else None
-        self._main = site.main_site(config, self.hub, self.metrics, self.health, ca_pem)
-        self._plain = site.plain_site(config, ca_pem)
+        self._main = routes.main_site(config, self.hub, self.metrics, self.health, ca_pem)
+        self._plain = routes.plain_site(config, ca_pem)
         self._streams = OpenStreams(config.limits, Proxies(config.server.trusted_proxies))
         self._entrance = self._make_entrance(context) if context else None
         self._ports: list[Port] = []

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from signaling.config import Config
-from signaling.errors import SetupError
+from signaling.setup_error import SetupError
 from turn.embedded import EmbeddedTurn
 from turn.limits import RelayLimits
 from turn.servers import Coturn, NoTurn, StaticServers, TurnServers

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from tests.raw import SECONDS
+from tests.signaling.transport.raw import SECONDS
 
 
 @pytest_asyncio.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """A receiver that lives in Python: the newest picture of every sender of a room.
 
 Owns what has come and was not taken yet: one picture for each sender. Imports `lenscast.peers`
-(signaling, session, tasks) and `signaling.protocol`.
+(signaling, session, tasks) and `signaling.room.messages`.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from lenscast.peers.session import Session, Sessions
 from lenscast.peers.signaling import NORMAL, ConnectionEnded, SignalingClient
 from lenscast.peers.tasks import Tasks
-from signaling.protocol import (
+from signaling.room.messages import (
     Answer,
     Error,
     IceCandidate,

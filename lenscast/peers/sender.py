@@ -1,7 +1,7 @@
 """A sender that lives in Python: one video track to every receiver of a room.
 
 Owns the track and hands its pictures out. Imports `lenscast.peers` (signaling, session, tasks,
-encoder, picture) and `signaling.protocol`.
+encoder, picture) and `signaling.room.messages`.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from lenscast.peers.picture import VideoTrack
 from lenscast.peers.session import Session, Sessions
 from lenscast.peers.signaling import SignalingClient
 from lenscast.peers.tasks import Tasks
-from signaling.protocol import (
+from signaling.room.messages import (
     Answer,
     Control,
     Error,

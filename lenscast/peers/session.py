@@ -1,7 +1,7 @@
 """The peer connections of one peer: a session for each remote peer.
 
 Owns what a sender and a receiver have in common: the life of their RTCPeerConnections, ICE
-servers, and trickled candidates. Imports `lenscast.peers.tasks` and `signaling.protocol`.
+servers, and trickled candidates. Imports `lenscast.peers.tasks` and `signaling.room.messages`.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from aiortc.rtcicetransport import parse_stun_turn_uri
 from aiortc.sdp import candidate_from_sdp
 
 from lenscast.peers.tasks import Tasks
-from signaling.protocol import Answer, IceCandidate, IceServer, Offer
+from signaling.room.messages import Answer, IceCandidate, IceServer, Offer
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """A client of the signaling server: joins a room by its link, carries messages, and comes back.
 
 Owns the WebSocket of a peer that lives in Python, and opens another one as the same peer when it
-breaks. Imports `signaling.links`, `.protocol` and
+breaks. Imports `signaling.room.links`, `.protocol` and
 `.errors`, and Tornado; touches no media.
 """
 
@@ -24,10 +24,9 @@ from tornado.websocket import (
     websocket_connect,
 )
 
-from signaling import protocol
-from signaling.errors import Code, Refusal
-from signaling.links import read_link
-from signaling.protocol import (
+from signaling.room import messages
+from signaling.room.links import read_link
+from signaling.room.messages import (
     ClientMessage,
     Error,
     PeerConnected,
@@ -38,6 +37,7 @@ from signaling.protocol import (
     ServerMessage,
     TurnConfig,
 )
+from signaling.room.refusal import Code, Refusal
 
 log = logging.getLogger(__name__)
 
@@ -334,7 +334,7 @@ class SignalingClient:
 
     async def _write(self, socket: WebSocketClientConnection, message: ClientMessage) -> None:
         try:
-            await socket.write_message(protocol.encode(message))
+            await socket.write_message(messages.encode(message))
         except (WebSocketClosedError, StreamClosedError) as error:
             raise _closed(socket) from error
 
@@ -349,7 +349,7 @@ class SignalingClient:
                 self._read_all = True
                 raise self._ended or _closed(socket)
             try:
-                return protocol.parse_from_server(text)
+                return messages.parse_from_server(text)
             except Refusal as refusal:
                 if refusal.code != Code.UNKNOWN_TYPE:
                     raise ConnectionEnded(PROTOCOL_ERROR, refusal.sentence) from refusal

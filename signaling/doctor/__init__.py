@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import ifaddr
 
-from signaling import addresses, config, links, state
+from signaling import config
 from signaling.config import Config
 from signaling.doctor import certificates, ports, relays, visit
 from signaling.doctor.findings import (
@@ -32,8 +32,11 @@ from signaling.doctor.findings import (
 )
 from signaling.doctor.ports import PortState
 from signaling.doctor.relays import Offer
-from signaling.errors import Code, SetupError
+from signaling.host import addresses, state_folder
+from signaling.room import links
+from signaling.room.refusal import Code
 from signaling.server import ANY_ADDRESS, SignalingServer
+from signaling.setup_error import SetupError
 from turn.checks import PACKETS
 
 __all__ = ["as_json", "diagnose", "examine", "exit_code", "lines", "problems", "watch"]
@@ -68,7 +71,7 @@ def diagnose(
             local_port=server.local_port if local_port is None else local_port,
         )
         settings = dataclasses.replace(settings, server=server)
-        return asyncio.run(examine(settings, state.state_folder()))
+        return asyncio.run(examine(settings, state_folder.locate()))
     except SetupError as error:
         return [broken("set-up", str(error), "")]
 
@@ -243,7 +246,7 @@ async def _visit(
 ) -> list[Finding]:
     """Visit a server as laptop and as phone, and check the ICE servers that both are told of."""
     room = f"doctor-{secrets.token_hex(4)}"
-    key = links.Links(state.load_secret(folder)).key(room, "receiver")
+    key = links.Links(state_folder.load_secret(folder)).key(room, "receiver")
     try:
         laptop = await stack.enter_async_context(
             visit.registered(origin, room, key, visit.anybody())

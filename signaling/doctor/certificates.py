@@ -1,7 +1,7 @@
 """Checks the certificate that a server shows to phones, at each address by which they may come.
 
-Owns what can be wrong with it and what mends it. May import `signaling.addresses` and
-`signaling.tls`.
+Owns what can be wrong with it and what mends it. May import `signaling.host.addresses` and
+`signaling.host.tls`.
 """
 
 import asyncio
@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
-from signaling import addresses, tls
 from signaling.config import Config
 from signaling.doctor import visit
 from signaling.doctor.findings import Finding, broken, note, ok
+from signaling.host import addresses, tls
 from signaling.server import ANY_ADDRESS
 
 SOON_DAYS = 14

@@ -1,6 +1,6 @@
 """Who holds a port: nobody, a lenscast, or another program.
 
-Owns how that is found out. May import `signaling.errors`, `signaling.port` and `.visit`.
+Owns how that is found out. May import `signaling.room.refusal`, `signaling.web.port` and `.visit`.
 """
 
 import asyncio
@@ -12,8 +12,8 @@ from pathlib import Path
 
 from signaling.doctor import visit
 from signaling.doctor.findings import Finding, broken, ok
-from signaling.errors import SetupError
-from signaling.port import bind
+from signaling.setup_error import SetupError
+from signaling.web.port import bind
 
 ANSWER_SECONDS = 3.0
 _MAX_ANSWER = 65536

@@ -15,8 +15,13 @@ from playwright.async_api import Locator, Page, expect
 from signaling.config import Config, Turn, load
 from signaling.server import SignalingServer
 from tests.browser.pages import Pages, phase
-from tests.coturn_server import RunningCoturn, credentials_for, needs_turnserver, running_coturn
 from tests.running_server import running_server
+from tests.turn.coturn_server import (
+    RunningCoturn,
+    credentials_for,
+    needs_turnserver,
+    running_coturn,
+)
 
 CHECKED = 15_000  # A check takes 8 s at most.
 RELAYS = ("relay-udp", "relay-tcp")

@@ -7,8 +7,8 @@ import pytest
 from signaling.config import load
 from signaling.server import SignalingServer
 from tests.browser.pages import Pages, figure, phase, picture_moves
-from tests.coturn_server import needs_turnserver, running_coturn
 from tests.running_server import running_server
+from tests.turn.coturn_server import needs_turnserver, running_coturn
 
 
 async def test_the_picture_arrives_through_the_embedded_relay(

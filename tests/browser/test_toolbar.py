@@ -6,8 +6,8 @@ from playwright.async_api import Page, expect
 
 from signaling.server import SignalingServer
 from tests.browser.pages import Pages, phase
-from tests.client import client
 from tests.running_server import local_sender_link
+from tests.signaling.transport.client import client
 
 
 async def turns(receiver: Page, *expected: int) -> None:

@@ -1,0 +1,1 @@
+"""This computer: its addresses, its state folder, its certificates, what it prints."""

@@ -1,0 +1,112 @@
+"""A phone on a USB cable: `adb reverse` carries the pages and the relay, with no network at all.
+
+Owns the calls of adb. On the phone `localhost` is then this laptop's local port, which browsers
+take for secure, so there is no certificate to accept either.
+"""
+
+import asyncio
+import logging
+import shlex
+import shutil
+
+from signaling.setup_error import SetupError
+
+log = logging.getLogger(__name__)
+
+_SECONDS = 15.0
+
+_NO_ADB = (
+    "--usb needs adb, which is not installed. Install it (Debian and Ubuntu: apt install adb; "
+    "macOS: brew install android-platform-tools; Windows: Android's platform-tools)."
+)
+_NO_PHONE = (
+    "adb sees no phone. Connect it with a cable that carries data, and switch on USB debugging on "
+    "it: Settings, About phone, tap Build number seven times, then Developer options."
+)
+_NOT_AUTHORISED = (
+    "The phone has not authorised this laptop. Unlock it, accept the question about USB debugging "
+    "on its screen, and start again."
+)
+
+
+class UsbPhones:
+    """The phones that reach a local port through their cable.
+
+    Parameters
+    ----------
+    port: the local port of this laptop, and of each phone.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._serials: list[str] = []
+
+    async def attach(self, path: str) -> int:
+        """Let each phone reach the port, and open a page on it.
+
+        Parameters
+        ----------
+        path: path and fragment of the page on `http://localhost:PORT`.
+
+        Returns
+        -------
+        How many phones there are.
+
+        Raises
+        ------
+        SetupError: adb is missing or fails, or no phone is there that has authorised this laptop.
+        """
+        for serial in _authorised(await _adb("devices")):
+            await _adb("-s", serial, "reverse", f"tcp:{self._port}", f"tcp:{self._port}")
+            self._serials.append(serial)
+            page = shlex.quote(f"http://localhost:{self._port}{path}")
+            # By standard input: arguments can be seen by every user of this computer, and the
+            # page's address holds the room's key.
+            command = f"am start -a android.intent.action.VIEW -d {page}\n"
+            await _adb("-s", serial, "shell", text=command)
+        return len(self._serials)
+
+    async def detach(self) -> None:
+        """Take the port away from the phones again; those that are unplugged have lost it."""
+        for serial in self._serials:
+            try:
+                await _adb("-s", serial, "reverse", "--remove", f"tcp:{self._port}")
+            except SetupError as error:
+                log.debug("a phone is gone already: %s", error)
+        self._serials.clear()
+
+
+def _authorised(listing: str) -> list[str]:
+    states = [line.split("\t") for line in listing.splitlines() if "\t" in line]
+    ready = [serial for serial, state in states if state == "device"]
+    if ready:
+        return ready
+    if any(state == "unauthorized" for _serial, state in states):
+        raise SetupError(_NOT_AUTHORISED)
+    raise SetupError(_NO_PHONE)
+
+
+async def _adb(*words: str, text: str = "") -> str:
+    program = shutil.which("adb")
+    if program is None:
+        raise SetupError(_NO_ADB)
+    process = await asyncio.create_subprocess_exec(
+        program,
+        *words,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(_SECONDS):
+            out, err = await process.communicate(text.encode())
+    except TimeoutError as error:
+        process.kill()
+        await process.wait()
+        raise SetupError(
+            f"adb did not answer within {_SECONDS:g} s. Try: adb kill-server."
+        ) from error
+    if process.returncode:
+        said = err.decode(errors="replace").strip().splitlines()
+        raise SetupError(f"adb failed: {said[-1] if said else 'it does not say why'}.")
+    return out.decode(errors="replace")

@@ -1,0 +1,357 @@
+"""Where transports meet rooms: text comes in, deliveries go into outboxes.
+
+Every transport connects here and looks the same to `rooms`. Owns the connections, their rate
+limit and their outboxes, also those of peers that are away; maps a `Refusal` to the wire, once.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from signaling.config import Limits
+from signaling.metrics import Metrics
+from signaling.room import messages
+from signaling.room.messages import Register, Registered
+from signaling.room.refusal import Code, Refusal
+from signaling.room.rooms import Counts, Delivery, Rooms
+from signaling.transport.guard import Guard
+from signaling.transport.outbox import Outbox
+
+log = logging.getLogger(__name__)
+
+GOING_AWAY = 1001
+POLICY_VIOLATION = 1008
+REPLACED = 4001
+"""The same peer has come back by another connection."""
+
+
+class TokenBucket:
+    """Allows `rate` messages a second, and `burst` at once.
+
+    Parameters
+    ----------
+    now: seconds of any clock that does not go back.
+    """
+
+    def __init__(self, rate: float, burst: int, now: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._tokens = float(burst)
+        self._seen = now
+
+    def take(self, now: float) -> bool:
+        """Whether one more message is allowed."""
+        self._tokens = min(self._burst, self._tokens + (now - self._seen) * self._rate)
+        self._seen = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+@dataclass(eq=False, slots=True)
+class Connection:
+    """One client, whatever carries its messages. Made by `Hub.connect`, held by its transport.
+
+    A transport sends what `outbox.get()` gives, in order, until that is an `Ending`; then it
+    closes the client's end with the code and reason of it. It needs nothing else from here.
+
+    Attributes
+    ----------
+    peer_id: whom its messages are from. The hub changes it when the client resumes as an earlier
+        peer, so a transport that wants it (for a log line) reads it anew each time.
+    origin: scheme, host and port by which the client reached the server.
+    address: the client's IP address, by which it is counted.
+    transport: what carries it, as the metrics name it.
+    outbox: what its transport has still to send. It stays the same for the connection's life.
+    drop: closes the transport at once with a code and a reason, without waiting for the outbox.
+        The hub has forgotten the connection then; a `disconnect` that follows is harmless.
+    """
+
+    peer_id: str
+    origin: str
+    address: str
+    transport: str
+    outbox: Outbox
+    drop: Callable[[int, str], None]
+    bucket: TokenBucket
+    since: float
+    deadline: asyncio.TimerHandle = field(init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What is kept of a connection for a peer that is away.
+
+    Attributes
+    ----------
+    missed: what was said to it meanwhile.
+    bucket: what it has left of its rate: coming back brings no new burst.
+    """
+
+    missed: Outbox
+    bucket: TokenBucket
+
+
+def error_text(refusal: Refusal) -> str:
+    """The `error` message that tells a client of a refusal, as it goes over the wire."""
+    return messages.encode(messages.Error(refusal.sentence, refusal.code))
+
+
+class Hub:
+    """Joins transports to rooms.
+
+    Parameters
+    ----------
+    rooms: the rooms of this server.
+    limits: what one connection may do.
+    guard: counts connections and wrong keys.
+    metrics: counts what happens.
+    clock: seconds of a clock that never jumps.
+    """
+
+    def __init__(
+        self,
+        rooms: Rooms,
+        limits: Limits,
+        guard: Guard,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._rooms = rooms
+        self._limits = limits
+        self._guard = guard
+        self._metrics = metrics
+        self._clock = clock
+        self._connections: dict[str, Connection] = {}
+        self._away: dict[str, Seat] = {}
+        self._drained: asyncio.Event | None = None
+
+    def connect(
+        self, origin: str, address: str, transport: str, drop: Callable[[int, str], None]
+    ) -> Connection:
+        """A client has come; it has `register_seconds` to register.
+
+        Parameters
+        ----------
+        origin: scheme, host and port by which it reached the server.
+        address: its IP address.
+        transport: a short fixed name, such as "websocket".
+        drop: closes the transport; see `Connection`.
+
+        Raises
+        ------
+        Refusal: there are too many connections (too-many-connections). Nothing is held for this
+            client: its transport sends `error_text(refusal)` and closes with POLICY_VIOLATION and
+            the code as the reason, and calls `disconnect` never.
+        """
+        limits, now = self._limits, time.monotonic()
+        try:
+            self._guard.connect(address, now)
+        except Refusal as refusal:
+            self._metrics.refused(refusal.code)
+            raise
+        self._metrics.connected(transport)
+        connection = Connection(
+            secrets.token_urlsafe(9),
+            origin,
+            address,
+            transport,
+            self._new_outbox(),
+            drop,
+            TokenBucket(limits.messages_per_second, limits.message_burst, now),
+            now,
+        )
+        connection.deadline = asyncio.get_running_loop().call_later(
+            limits.register_seconds, self._expire, connection
+        )
+        self._connections[connection.peer_id] = connection
+        return connection
+
+    def receive(self, connection: Connection, text: str | bytes) -> None:
+        """Take one message from a client; whatever is wrong with it is told to that client."""
+        if connection.outbox.ended or not self._is_current(connection):
+            return
+        try:
+            message = self._read(connection, text)
+            if isinstance(message, Register):
+                self._register(connection, message)
+            else:
+                self._deliver(self._rooms.receive(connection.peer_id, message, self._clock()))
+        except Refusal as refusal:
+            self._refuse(connection, refusal)
+
+    def disconnect(self, connection: Connection, left: bool) -> None:
+        """A client is gone. Saying so twice, or after `drop`, is harmless; a goodbye that was
+        slower than the cut still counts.
+
+        Parameters
+        ----------
+        left: it has said goodbye, and the others are told that it has left. Otherwise it was cut
+            off, or answers nothing any more: it is away, and may resume.
+        """
+        peer_id = connection.peer_id
+        if not self._is_current(connection):
+            if left and self._away.pop(peer_id, None) is not None:
+                self._deliver(self._rooms.leave(peer_id, "left"))
+            return
+        self._forget(connection)
+        if peer_id not in self._rooms:
+            return
+        log.info("%s %s", peer_id, "has left" if left else "is away")
+        if left:
+            self._deliver(self._rooms.leave(peer_id, "left"))
+        else:
+            self._away[peer_id] = self._keep_seat(connection)
+            self._deliver(self._rooms.drop(peer_id, self._clock()))
+
+    def tick(self) -> None:
+        """Send what is due by the time; to be called every few seconds."""
+        self._deliver(self._rooms.tick(self._clock()))
+        for peer_id in [lost for lost in self._away if lost not in self._rooms]:
+            log.info("%s is lost", peer_id)
+            del self._away[peer_id]
+
+    def counts(self) -> Counts:
+        """How many rooms and peers there are."""
+        return self._rooms.counts()
+
+    async def close(self, patience: float) -> None:
+        """Tell every client that the server goes away, and wait until they are gone.
+
+        Parameters
+        ----------
+        patience: seconds after which those that do not go are left to themselves.
+        """
+        for connection in self._connections.values():
+            connection.outbox.end(GOING_AWAY, "The server is stopping.")
+        if self._connections:
+            self._drained = asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._drained.wait(), patience)
+
+    def _read(self, connection: Connection, text: str | bytes) -> messages.ClientMessage:
+        if not connection.bucket.take(time.monotonic()):
+            raise Refusal(Code.TOO_MANY_MESSAGES, "Messages come too fast; this one was dropped.")
+        message = messages.parse(
+            text,
+            max_message=self._limits.message_bytes,
+            max_sdp=self._limits.sdp_bytes,
+            max_candidate=self._limits.candidate_bytes,
+        )
+        self._metrics.received(message.type)
+        return message
+
+    def _register(self, connection: Connection, message: Register) -> None:
+        now = time.monotonic()
+        if connection.peer_id not in self._rooms:
+            self._guard.check_key(connection.address, now)
+        try:
+            welcome, *others = self._rooms.receive(
+                connection.peer_id, message, self._clock(), origin=connection.origin
+            )
+        except Refusal as refusal:
+            if refusal.code is Code.BAD_KEY:
+                self._guard.wrong_key(connection.address, now)
+            raise
+        connection.deadline.cancel()
+        registered = welcome.message
+        assert isinstance(registered, Registered)  # noqa: S101 - `Rooms.receive` says so
+        seat = self._take_place(connection, registered.id)
+        log.info(
+            "%s %s %s room %s",
+            registered.role,
+            registered.id,
+            "came back to" if registered.resumed else "joined",
+            registered.room,
+        )
+        if registered.resumed:
+            self._metrics.reconnected()
+        self._metrics.setup(now - connection.since)
+        self._send(connection, registered)
+        if not self._is_current(connection):  # Not even that has fitted into its outbox.
+            return
+        if seat is not None:
+            connection.bucket = seat.bucket
+            connection.outbox.take_over(seat.missed)
+            connection.outbox.make_room()
+        self._deliver(others)
+
+    def _take_place(self, connection: Connection, peer_id: str) -> Seat | None:
+        """Make this the connection of a peer, in place of an older one; what is left of that."""
+        if connection.peer_id == peer_id:
+            return None
+        fresh_id, connection.peer_id = connection.peer_id, peer_id
+        del self._connections[fresh_id]
+        seat = self._away.pop(peer_id, None)
+        older = self._connections.get(peer_id)
+        if older is not None:
+            self._forget(older)
+            # It is nobody now: its own end must not end this peer.
+            older.peer_id = fresh_id
+            seat = self._keep_seat(older)
+            older.drop(REPLACED, "replaced")
+        self._connections[peer_id] = connection
+        return seat
+
+    def _keep_seat(self, connection: Connection) -> Seat:
+        # Not the same outbox: the old transport may not have stopped to take from it.
+        missed = self._new_outbox()
+        missed.take_over(connection.outbox)
+        return Seat(missed, connection.bucket)
+
+    def _forget(self, connection: Connection) -> None:
+        """Let go of a connection and of what was counted for it."""
+        del self._connections[connection.peer_id]
+        connection.deadline.cancel()
+        self._guard.disconnect(connection.address)
+        self._metrics.disconnected(connection.transport)
+        if self._drained and not self._connections:
+            self._drained.set()
+
+    def _is_current(self, connection: Connection) -> bool:
+        return self._connections.get(connection.peer_id) is connection
+
+    def _new_outbox(self) -> Outbox:
+        return Outbox(self._limits.outbox_messages, self._limits.outbox_bytes)
+
+    def _deliver(self, deliveries: list[Delivery]) -> None:
+        for delivery in deliveries:
+            connection = self._connections.get(delivery.peer_id)
+            if connection is not None:
+                self._send(connection, delivery.message)
+            elif delivery.peer_id in self._away:
+                self._keep(delivery)
+
+    def _send(self, connection: Connection, message: messages.ServerMessage) -> None:
+        if connection.outbox.put(messages.encode(message)):
+            return
+        log.warning("%s does not read what it is sent: closing it", connection.peer_id)
+        self._forget(connection)
+        connection.drop(POLICY_VIOLATION, Code.SLOW_CLIENT)
+        self._deliver(self._rooms.leave(connection.peer_id, "slow"))
+
+    def _keep(self, delivery: Delivery) -> None:
+        if self._away[delivery.peer_id].missed.put(messages.encode(delivery.message)):
+            return
+        log.warning("%s has missed too much while it was away", delivery.peer_id)
+        del self._away[delivery.peer_id]
+        self._deliver(self._rooms.leave(delivery.peer_id, "slow"))
+
+    def _refuse(self, connection: Connection, refusal: Refusal) -> None:
+        log.info("refused %s: %s", connection.peer_id, refusal.code)
+        self._metrics.refused(refusal.code)
+        self._send(connection, messages.Error(refusal.sentence, refusal.code))
+        if connection.peer_id not in self._rooms:
+            connection.deadline.cancel()
+            connection.outbox.end(POLICY_VIOLATION, refusal.code)
+
+    def _expire(self, connection: Connection) -> None:
+        seconds = f"{self._limits.register_seconds:g}"
+        self._refuse(
+            connection, Refusal(Code.REGISTER_TIMEOUT, f"No register came within {seconds} s.")
+        )

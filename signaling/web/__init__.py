@@ -1,0 +1,1 @@
+"""The port and what it serves over HTTP."""

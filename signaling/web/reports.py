@@ -1,0 +1,57 @@
+"""What monitors ask for: /healthz for anybody, /metrics for whom the configuration allows.
+
+Imports `metrics` and `hosts`; what the figures mean is theirs and the server's.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from tornado.web import RequestHandler
+
+from signaling.metrics import CONTENT_TYPE, Metrics
+from signaling.web.hosts import read_address
+
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Via")
+
+
+class HealthHandler(RequestHandler):
+    """/healthz: how the server is, for people and for monitors."""
+
+    def initialize(self, report: Callable[[], dict[str, Any]]) -> None:
+        """Tornado's constructor: a function that gives the report."""
+        self._report = report
+
+    def get(self) -> None:
+        """The report as JSON."""
+        self.set_header("Cache-Control", "no-store")
+        self.finish(self._report())
+
+
+class MetricsHandler(RequestHandler):
+    """/metrics: the figures in Prometheus' text format."""
+
+    def initialize(self, metrics: Metrics, readers: Literal["loopback", "everyone"]) -> None:
+        """Tornado's constructor: the figures, and who may read them."""
+        self._metrics = metrics
+        self._readers = readers
+
+    def get(self) -> None:
+        """The figures, or why not."""
+        if self._readers == "loopback" and not self._is_local():
+            self.set_status(403)
+            self.set_header("Content-Type", "text/plain; charset=utf-8")
+            self.finish(
+                "The metrics are for this computer alone. To change that, set server.metrics in "
+                "the configuration.\n"
+            )
+            return
+        self.set_header("Content-Type", CONTENT_TYPE)
+        self.set_header("Cache-Control", "no-store")
+        self.finish(self._metrics.text())
+
+    def _is_local(self) -> bool:
+        # What a proxy on this computer passes on comes from the loopback address as well, whether
+        # or not that proxy is trusted.
+        address = read_address(self.request.remote_ip or "")
+        forwarded = any(name in self.request.headers for name in _FORWARDED)
+        return address is not None and address.is_loopback and not forwarded

@@ -1,0 +1,182 @@
+"""The web sites of this server: what each path leads to, over HTTPS and over plain HTTP.
+
+Owns routes, the limits of HTTP itself, and that each request is one this server may answer; what
+stands behind a path is its handler's.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tornado.http1connection import HTTP1Connection
+from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPServerRequest
+from tornado.routing import Rule
+from tornado.web import Application, GZipContentEncoding, RequestHandler, url
+
+from signaling.config import Config
+from signaling.metrics import Metrics
+from signaling.transport import events
+from signaling.transport.hub import Hub
+from signaling.transport.websocket import MAX_FRAME, SocketHandler
+from signaling.web import pages, reports, trust
+from signaling.web.headers import SecurityHeaders, StrictSecurityHeaders
+from signaling.web.hosts import Hosts, Proxies
+from signaling.web.open_streams import MAX_BUFFER_BYTES
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 30.0
+"""How long a request's headers may take, and how long a connection may wait for its next one."""
+
+BODY_SECONDS = 20.0
+"""How long a request's body may take."""
+
+MAX_HEADER_BYTES = 16384
+MAX_BODY_BYTES = 65536
+
+OPEN_PATHS = ("/healthz", "/trust", "/css/")
+"""What is answered whatever Host and Origin say, for it holds nothing that a stranger could use:
+monitors and load balancers ask /healthz by any address, and a phone must be able to read the trust
+page, with its style sheets, by whichever name it came."""
+
+
+def main_site(
+    config: Config,
+    hub: Hub,
+    metrics: Metrics,
+    health: Callable[[], dict[str, Any]],
+    ca_pem: bytes | None,
+) -> HTTPServer:
+    """Everything: the WebSocket, its fallback, the pages, the reports, the trust page.
+
+    Parameters
+    ----------
+    metrics: what /metrics answers.
+    health: gives what /healthz answers.
+    ca_pem: the local CA's certificate, for the trust page; None where there is no such CA.
+
+    Raises
+    ------
+    SetupError: an entry of `server.hosts` or `server.trusted_proxies` is none.
+    """
+    limits = config.limits
+    rules = [
+        url("/ws", SocketHandler, {"hub": hub, "limits": limits}),
+        *events.routes(hub, limits),
+        url("/healthz", reports.HealthHandler, {"report": health}),
+        *_metrics_route(config, metrics),
+        *pages.routes(config.video),
+        *(trust.routes(ca_pem, pages.folder()) if ca_pem else []),
+    ]
+    return _serve(
+        Site(
+            config,
+            rules,
+            default_handler_class=pages.NothingHereHandler,
+            websocket_max_message_size=limits.message_bytes * MAX_FRAME,
+        )
+    )
+
+
+def plain_site(config: Config, ca_pem: bytes | None) -> HTTPServer:
+    """What plain HTTP gets on the port that speaks HTTPS: the trust page, and the way to https.
+
+    Parameters and what is raised are those of `main_site`.
+    """
+    rules = trust.routes(ca_pem, pages.folder()) if ca_pem else []
+    return _serve(Site(config, [*rules, url("/.*", ToHttpsHandler)]))
+
+
+class Site(Application):
+    """Routes that are open to requests meant for this server, with safe headers on each answer.
+
+    Standing before all handlers, it holds for those to come as well.
+    """
+
+    def __init__(self, config: Config, rules: Sequence[Rule], **settings: Any) -> None:
+        strict = config.server.tls == "files"
+        super().__init__(
+            list(rules),
+            # Nothing that is sent holds both a secret and a stranger's text (BREACH).
+            transforms=[
+                StrictSecurityHeaders if strict else SecurityHeaders,
+                GZipContentEncoding,
+            ],
+            log_function=_log_request,
+            **settings,
+        )
+        self._hosts = Hosts(config.server)
+        self._proxies = Proxies(config.server.trusted_proxies)
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
+        """Tornado's hook: who handles a request whose headers are there."""
+        request.remote_ip, request.protocol = self._proxies.client(
+            request.remote_ip or "", request.protocol, request.headers
+        )
+        if not request.path.startswith(OPEN_PATHS):
+            origin = request.headers.get("Origin")
+            reason = self._hosts.why_not(request.host, origin, _reached_at(request))
+            if reason is not None:
+                log.info("refused %s: %s", request.remote_ip, reason)
+                return self.get_handler_delegate(request, RefusedHandler, {"sentence": reason})
+        return super().find_handler(request, **kwargs)
+
+
+class RefusedHandler(RequestHandler):
+    """A request that is not meant for this server."""
+
+    def initialize(self, sentence: str) -> None:
+        """Tornado's constructor: why, for a person."""
+        self._sentence = sentence
+
+    def prepare(self) -> None:
+        """Say so, in plain text, whatever the method."""
+        self.set_status(403)
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.finish(f"{self._sentence}\n")
+
+
+class ToHttpsHandler(RequestHandler):
+    """The same address, with https."""
+
+    def prepare(self) -> None:
+        """Redirect; 307 keeps the method."""
+        # Its route has seen to it that the path begins with a slash: "GET @elsewhere HTTP/1.1"
+        # would make the host a user name in front of another host.
+        self.redirect(f"https://{self.request.host}{self.request.uri}", status=307)
+
+
+def _metrics_route(config: Config, metrics: Metrics) -> list[Rule]:
+    readers = config.server.metrics
+    if readers == "off":
+        return []
+    return [url("/metrics", reports.MetricsHandler, {"metrics": metrics, "readers": readers})]
+
+
+def _reached_at(request: HTTPServerRequest) -> str:
+    connection = request.connection
+    if not isinstance(connection, HTTP1Connection):
+        return ""
+    try:
+        return str(connection.stream.socket.getsockname()[0])
+    except (OSError, AttributeError):  # The client has left already.
+        return ""
+
+
+def _serve(site: Site) -> HTTPServer:
+    return HTTPServer(
+        site,
+        idle_connection_timeout=IDLE_SECONDS,
+        body_timeout=BODY_SECONDS,
+        max_header_size=MAX_HEADER_BYTES,
+        max_body_size=MAX_BODY_BYTES,
+        max_buffer_size=MAX_BUFFER_BYTES,
+    )
+
+
+def _log_request(handler: RequestHandler) -> None:
+    request = handler.request
+    level = logging.INFO if handler.get_status() >= 500 else logging.DEBUG
+    # The path alone: a query may hold what somebody pasted there.
+    log.log(level, "%d %s %s", handler.get_status(), request.method, request.path)

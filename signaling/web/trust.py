@@ -1,0 +1,118 @@
+"""The trust page: how a phone comes to trust this host's own CA, and the files for it.
+
+Owns `/trust`, the certificate for Android and the configuration profile for iOS. They are served
+over plain HTTP too, where the certificate is not trusted yet. May import `signaling.host.tls`.
+"""
+
+import plistlib
+from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+from tornado.routing import Rule
+from tornado.template import Template
+from tornado.web import RequestHandler, StaticFileHandler, url
+
+from signaling.host import tls
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""The page has no script, and comes by plain HTTP, where somebody on the way could add one."""
+
+
+def routes(ca_pem: bytes, pages: Path) -> list[Rule]:
+    """Return the routing rules of the trust page and of what it needs.
+
+    Its style sheets are among them, so that the page is whole where nothing else is served.
+
+    Parameters
+    ----------
+    ca_pem: the CA's certificate.
+    pages: the folder that holds trust.html and css/.
+
+    Raises ValueError when `ca_pem` holds no certificate, OSError when the page cannot be read.
+    """
+    ca = x509.load_pem_x509_certificate(ca_pem)
+    template = Template((pages / "trust.html").read_bytes())
+    page = template.generate(name=_name(ca), fingerprint=tls.fingerprint(ca_pem))
+    return [
+        _file("/trust", page, "text/html; charset=utf-8"),
+        _file(
+            "/trust/lenscast-ca.crt", ca.public_bytes(Encoding.DER), "application/x-x509-ca-cert"
+        ),
+        _file("/trust/lenscast.mobileconfig", profile(ca_pem), "application/x-apple-aspen-config"),
+        url(r"/css/((?:theme|trust)\.css)", StaticFileHandler, {"path": str(pages / "css")}),
+    ]
+
+
+def profile(ca_pem: bytes) -> bytes:
+    """Return an iOS configuration profile that installs the CA.
+
+    The same certificate gives the same profile, so installing it again replaces the first; that of
+    another laptop stands next to it. The keys are those of Apple's Device Management reference,
+    "TopLevel" and "CertificateRoot". Raises ValueError when `ca_pem` holds no certificate.
+    """
+    ca = x509.load_pem_x509_certificate(ca_pem)
+    name, fingerprint = _name(ca), tls.fingerprint(ca_pem)
+    root = {
+        "PayloadType": "com.apple.security.root",
+        "PayloadVersion": 1,
+        **_identity("certificate", fingerprint),
+        "PayloadDisplayName": name,
+        "PayloadDescription": "The certificate of the CA on one laptop that runs Lenscast.",
+        "PayloadCertificateFileName": "lenscast-ca.crt",
+        "PayloadContent": ca.public_bytes(Encoding.DER),
+    }
+    return plistlib.dumps(
+        {
+            "PayloadType": "Configuration",
+            "PayloadVersion": 1,
+            **_identity("profile", fingerprint),
+            "PayloadDisplayName": name,
+            "PayloadDescription": "Lets this device open the camera page of one laptop without a "
+            "certificate warning. Remove it when you no longer use Lenscast with that laptop.",
+            "PayloadOrganization": "Lenscast",
+            "PayloadRemovalDisallowed": False,
+            "PayloadContent": [root],
+        }
+    )
+
+
+class FileHandler(RequestHandler):
+    """One answer that stays the same while the server runs."""
+
+    def initialize(self, content: bytes, content_type: str) -> None:
+        """Tornado's constructor: the body and its type."""
+        self._content = content
+        self._content_type = content_type
+
+    def set_default_headers(self) -> None:
+        """A stricter policy than that of the other pages, on errors too."""
+        self.set_header("Content-Security-Policy", POLICY)
+
+    def get(self) -> None:
+        """The body."""
+        self.set_header("Content-Type", self._content_type)
+        self.finish(self._content)
+
+    def head(self) -> None:
+        """The headers of `get`; Tornado leaves the body out."""
+        self.get()
+
+
+def _file(path: str, content: bytes, content_type: str) -> Rule:
+    return url(path, FileHandler, {"content": content, "content_type": content_type})
+
+
+def _identity(part: str, fingerprint: str) -> dict[str, str]:
+    identifier = str(uuid5(NAMESPACE_URL, f"lenscast:{part}:{fingerprint}")).upper()
+    return {"PayloadIdentifier": f"lenscast.{part}.{identifier}", "PayloadUUID": identifier}
+
+
+def _name(ca: x509.Certificate) -> str:
+    names = ca.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else "Lenscast local CA"

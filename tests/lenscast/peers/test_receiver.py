@@ -1,0 +1,322 @@
+"""A receiver in Python: pictures of real senders, over a real server."""
+
+import asyncio
+import logging
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from aiortc import RTCPeerConnection
+
+from lenscast.peers.picture import MadePicture, VideoFile, bars_difference, read_number
+from lenscast.peers.receiver import Received, Receiver
+from lenscast.peers.sender import Sender
+from lenscast.peers.signaling import ConnectionEnded, SignalingClient
+from signaling.config import Config
+from signaling.room.messages import Answer, Error, IceCandidate, Offer, PeerConnected, State
+from signaling.room.refusal import Refusal
+from tests.lenscast.peers.test_picture import write_video
+from tests.running_server import local_sender_link, running_server
+
+SECONDS = 20.0
+MOST_DIFFERENCE = 4.0
+"""Of the colour bars, in levels of 255: what compression at these sizes costs is below 2."""
+
+
+def small(rate: float = 15) -> MadePicture:
+    return MadePicture(320, 240, rate)
+
+
+async def take(receiver: Receiver, count: int, sender: str | None = None) -> list[int]:
+    """The numbers of the next frames; each is compared with the made picture."""
+    numbers: list[int] = []
+    async with asyncio.timeout(SECONDS):
+        async for frame in receiver.frames(sender):
+            assert (frame.width, frame.height) == (320, 240)
+            assert bars_difference(frame) < MOST_DIFFERENCE
+            number = read_number(frame)
+            assert number is not None
+            numbers.append(number)
+            if len(numbers) == count:
+                break
+    return numbers
+
+
+def rising(numbers: list[int]) -> bool:
+    return all(a < b for a, b in pairwise(numbers))
+
+
+async def met(receiver: Receiver, count: int) -> list[str]:
+    """The ids of the senders, once there are so many."""
+    async with asyncio.timeout(SECONDS):
+        while len(receiver.senders) != count:
+            await asyncio.sleep(0.01)
+    return list(receiver.senders)
+
+
+@pytest.mark.parametrize("first", ["receiver", "sender"])
+async def test_pictures_arrive_whoever_comes_first(tmp_path: Path, first: str) -> None:
+    """They come in order, without repetition, and look as they were made."""
+    async with running_server(Config(), tmp_path) as server:
+        sender = Sender(local_sender_link(server), small())
+        receiver = Receiver(server.receiver_link)
+        order = (receiver, sender) if first == "receiver" else (sender, receiver)
+        async with order[0], order[1]:
+            numbers = await take(receiver, 15)
+            assert rising(numbers)
+            count = receiver.senders[sender.id]
+            assert count.frames >= 15
+            assert count == Received(count.frames, 320, 240)
+
+
+async def test_720p_arrives_in_full(tmp_path: Path) -> None:
+    """A large picture arrives in its own size from its first frame."""
+    async with (
+        running_server(Config(), tmp_path) as server,
+        Receiver(server.receiver_link) as receiver,
+        Sender(local_sender_link(server), MadePicture(1280, 720, 15)),
+    ):
+        async with asyncio.timeout(SECONDS):
+            frame = await receiver.frame()
+            assert (frame.width, frame.height) == (1280, 720)
+            assert read_number(frame) is not None
+            assert bars_difference(frame) < MOST_DIFFERENCE
+
+
+async def test_a_sender_may_leave_and_come_back(tmp_path: Path) -> None:
+    """The receiver forgets who left, and gets the pictures of who comes."""
+    async with (
+        running_server(Config(), tmp_path) as server,
+        Receiver(server.receiver_link) as receiver,
+    ):
+        ids = []
+        for _ in range(2):
+            async with Sender(local_sender_link(server), small()) as sender:
+                assert rising(await take(receiver, 5))
+                assert await met(receiver, 1) == [sender.id]
+                ids.append(sender.id)
+            await met(receiver, 0)
+        assert ids[0] != ids[1]
+
+
+async def test_a_receiver_may_leave_and_come_back(tmp_path: Path) -> None:
+    """The sender goes on, for whoever comes."""
+    async with (
+        running_server(Config(), tmp_path) as server,
+        Sender(local_sender_link(server), small()),
+    ):
+        for _ in range(2):
+            async with Receiver(server.receiver_link) as receiver:
+                assert rising(await take(receiver, 5))
+
+
+async def test_two_receivers_watch_one_sender(tmp_path: Path) -> None:
+    """Both get its pictures, and one leaving does not disturb the other."""
+    async with (
+        running_server(Config(), tmp_path) as server,
+        Sender(local_sender_link(server), small()),
+        Receiver(server.receiver_link) as stays,
+    ):
+        async with Receiver(server.receiver_link) as leaves:
+            for numbers in await asyncio.gather(take(stays, 10), take(leaves, 10)):
+                assert rising(numbers)
+        assert rising(await take(stays, 10))
+
+
+async def test_two_senders_fill_one_receiver(tmp_path: Path) -> None:
+    """Each one's pictures can be asked for by its id, and nobody's id takes turns."""
+    async with (
+        running_server(Config(), tmp_path) as server,
+        Receiver(server.receiver_link) as receiver,
+        Sender(local_sender_link(server), small(30)) as fast,
+        Sender(local_sender_link(server), small(5)) as slow,
+    ):
+        await met(receiver, 2)
+        both = await asyncio.gather(take(receiver, 12, fast.id), take(receiver, 4, slow.id))
+        assert all(rising(numbers) for numbers in both)
+        # The slow one's numbers grow by 5 a second, so they are far behind the fast one's.
+        mixed = await take(receiver, 20)
+        assert not rising(mixed)
+        assert receiver.senders[fast.id].frames > receiver.senders[slow.id].frames
+
+
+async def test_frames_of_a_sender_end_when_it_leaves(tmp_path: Path) -> None:
+    """The iterator of one sender stops; asking for it by name after that is an error."""
+    async with (
+        running_server(Config(), tmp_path) as server,
+        Receiver(server.receiver_link) as receiver,
+    ):
+        async with Sender(local_sender_link(server), small()) as sender:
+            await take(receiver, 1)
+            taking = asyncio.ensure_future(take(receiver, 10_000, sender.id))
+            await take(receiver, 3)
+        assert rising(await asyncio.wait_for(taking, SECONDS))
+        with pytest.raises(LookupError):
+            await receiver.frame(sender.id)
+        with pytest.raises(LookupError):
+            await anext(receiver.frames(sender.id))
+
+
+async def test_a_slow_consumer_gets_the_newest_frame(tmp_path: Path) -> None:
+    """After a pause the next frame is of now, not the one that waited longest."""
+    rate = 30
+    async with (
+        running_server(Config(), tmp_path) as server,
+        Receiver(server.receiver_link) as receiver,
+        Sender(local_sender_link(server), small(rate)) as sender,
+    ):
+        before = (await take(receiver, 1))[0]
+        seen = receiver.senders[sender.id].frames
+        async with asyncio.timeout(SECONDS):
+            while receiver.senders[sender.id].frames < seen + rate:
+                await asyncio.sleep(0.01)
+        after = (await take(receiver, 1))[0]
+        # The one that waited longest would be the next number.
+        assert after >= before + rate
+        assert len(receiver._untaken) <= 1
+
+
+async def test_a_video_file_arrives(tmp_path: Path) -> None:
+    """A file's pictures arrive like any others, and go on after its end."""
+    picture = await VideoFile.open(write_video(tmp_path / "a.mp4", 10, rate=15))
+    async with (
+        running_server(Config(), tmp_path / "state") as server,
+        Receiver(server.receiver_link) as receiver,
+        Sender(local_sender_link(server), picture),
+    ):
+        numbers = await take(receiver, 25)
+        assert set(numbers) <= set(range(10))
+        assert not rising(numbers)
+        assert len(set(numbers)) > 5
+
+
+async def test_a_bad_key_raises_its_code(tmp_path: Path) -> None:
+    """A receiver that is not let in is told why."""
+    async with running_server(Config(), tmp_path) as server:
+        with pytest.raises(Refusal) as refused:
+            async with Receiver(server.receiver_link[:-3]):
+                pass
+    assert refused.value.code == "bad-key"
+
+
+def test_a_link_of_a_sender_makes_no_receiver() -> None:
+    """The role is the link's, and it is checked before anything is connected."""
+    with pytest.raises(ValueError, match="not the link of a receiver"):
+        Receiver("http://127.0.0.1:1/sender#room.key")
+
+
+async def test_a_stopping_server_ends_a_receiver_with_1001(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for a frame is told, and so is who asks after that."""
+    monkeypatch.setattr("lenscast.peers.signaling.COME_BACK_SECONDS", 0)
+    async with (
+        running_server(Config(), tmp_path) as server,
+        Receiver(server.receiver_link) as receiver,
+    ):
+        waiting = asyncio.ensure_future(receiver.frame())
+        await asyncio.sleep(0)
+        await server.stop()
+        for work in (waiting, receiver.frame(), anext(receiver.frames())):
+            with pytest.raises(ConnectionEnded) as ended:
+                await asyncio.wait_for(work, SECONDS)
+            assert ended.value.code == 1001
+
+
+async def test_who_waits_when_it_is_closed_is_told(tmp_path: Path) -> None:
+    """Closing a receiver does not leave anyone waiting for ever."""
+    async with running_server(Config(), tmp_path) as server:
+        async with Receiver(server.receiver_link) as receiver:
+            waiting = asyncio.ensure_future(receiver.frame())
+            await asyncio.sleep(0)
+        with pytest.raises(ConnectionEnded) as ended:
+            await asyncio.wait_for(waiting, SECONDS)
+        assert ended.value.code == 1000
+
+
+async def test_waiting_for_a_frame_can_be_cancelled(tmp_path: Path) -> None:
+    """A time limit on a frame leaves the receiver as it was."""
+    async with (
+        running_server(Config(), tmp_path) as server,
+        Receiver(server.receiver_link) as receiver,
+    ):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(receiver.frame(), 0.05)
+        async with Sender(local_sender_link(server), small()):
+            await take(receiver, 1)
+
+
+async def test_a_sender_that_makes_no_sense_does_no_harm(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An offer that cannot be used ends that connection, and another sender is still seen."""
+    caplog.set_level(logging.WARNING, "lenscast")
+    offers = ("", "no sdp", "v=0\r\nm=video", "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n")
+    async with (
+        running_server(Config(), tmp_path) as server,
+        Receiver(server.receiver_link) as receiver,
+        SignalingClient(local_sender_link(server)) as bad,
+    ):
+        for offer in offers:
+            await bad.send(Offer(offer))
+            await bad.send(IceCandidate({"candidate": "rubbish"}))
+        await bad.send(State({"status": "live"}))
+        async with Sender(local_sender_link(server), small()) as good:
+            await met(receiver, 2)
+            assert rising(await take(receiver, 3, good.id))
+    assert "its offer is unusable" in caplog.text
+    assert "no sdp" not in caplog.text
+
+
+async def test_the_microphone_of_a_sender_is_declined(tmp_path: Path) -> None:
+    """Nobody would take the sound, so the answer says that none is to be sent."""
+    connection = RTCPeerConnection()
+    connection.addTransceiver("audio", direction="sendonly")
+    connection.addTransceiver("video", direction="sendonly")
+    try:
+        await connection.setLocalDescription()
+        async with (
+            running_server(Config(), tmp_path) as server,
+            Receiver(server.receiver_link),
+            SignalingClient(local_sender_link(server)) as sender,
+        ):
+            assert isinstance(await sender.receive(), PeerConnected)
+            await sender.send(Offer(connection.localDescription.sdp))
+            answer = await asyncio.wait_for(sender.receive(), SECONDS)
+            assert not isinstance(answer, Error)
+            assert isinstance(answer, Answer)
+            audio, video = answer.sdp.split("m=")[1:]
+            assert "a=inactive" in audio
+            assert "a=recvonly" in video
+    finally:
+        await connection.close()
+
+
+async def test_leaving_takes_less_than_a_second(tmp_path: Path) -> None:
+    """In the middle of the pictures of two senders."""
+    loop = asyncio.get_running_loop()
+    async with (
+        running_server(Config(), tmp_path) as server,
+        Sender(local_sender_link(server), small()) as one,
+        Sender(local_sender_link(server), small()) as two,
+    ):
+        async with Receiver(server.receiver_link) as receiver:
+            await met(receiver, 2)
+            await asyncio.gather(take(receiver, 1, one.id), take(receiver, 1, two.id))
+            begun = loop.time()
+        assert loop.time() - begun < 1
+
+
+async def test_leaving_at_any_moment_is_clean(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is left open and no exception is lost, however early a receiver leaves."""
+    async with (
+        running_server(Config(), tmp_path) as server,
+        Sender(local_sender_link(server), small()) as sender,
+    ):
+        for moment in range(8):
+            async with Receiver(server.receiver_link):
+                await asyncio.sleep(moment * 0.02)
+        assert not sender._tasks.over
+    assert [record for record in caplog.records if record.name == "asyncio"] == []

@@ -1,0 +1,485 @@
+"""`lenscast doctor`: what it says of a healthy and of each broken computer, and its exit code."""
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import ifaddr
+import pytest
+
+from signaling import doctor
+from signaling import server as server_module
+from signaling.config import Config, Server, Turn, from_values
+from signaling.doctor.findings import Finding, Verdict
+from signaling.host import addresses, tls
+from signaling.server import SignalingServer
+from tests.running_server import running_server
+from tests.signaling.test_serve import environment, serving
+from tests.signaling.transport.client import client
+from tests.turn.coturn_server import RunningCoturn, needs_turnserver, running_coturn
+from tests.turn.test_checks import altered_coturn, closed_port, open_to_all
+
+needs_network = pytest.mark.skipif(
+    not addresses.lan_addresses(), reason="this computer has no address but loopback"
+)
+
+ANY_PORTS = {"port": 0, "local_port": 0}
+
+
+def settings(**sections: Any) -> Config:
+    """A configuration with free ports and no TURN, unless the sections say otherwise."""
+    values = {"turn": {"mode": "none"}, **sections}
+    return from_values({**values, "server": {**ANY_PORTS, **values.get("server", {})}})
+
+
+def using(coturn: RunningCoturn, **others: Any) -> dict[str, Any]:
+    """The section `turn` for a coturn."""
+    return {
+        "mode": "coturn",
+        "coturn": {"urls": list(coturn.urls), "secret": coturn.secret, **others},
+    }
+
+
+def only(findings: list[Finding], check: str, verdict: Verdict = Verdict.BROKEN) -> str:
+    """The text of the one finding of a check with this verdict."""
+    (found,) = [one for one in findings if one.check == check and one.verdict is verdict]
+    return found.sentence()
+
+
+def broken(findings: list[Finding]) -> set[str]:
+    """The checks that found something broken; the exit code agrees."""
+    names = {one.check for one in findings if one.verdict is Verdict.BROKEN}
+    assert doctor.exit_code(findings) == bool(names)
+    return names
+
+
+def run(folder: Path, *options: str, code: int) -> str:
+    """The command as a user starts it; what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", "lenscast", "doctor", *options],
+        capture_output=True,
+        text=True,
+        env=environment(folder),
+        timeout=30,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+@needs_network
+@needs_turnserver
+async def test_a_healthy_computer(tmp_path: Path) -> None:
+    """Every line is ok or a note, each check has one, and the exit code is 0."""
+    async with running_coturn(tmp_path) as coturn:
+        file = tmp_path / "c.yaml"
+        file.write_text("\n".join([*coturn.config_lines(), f"server: {json.dumps(ANY_PORTS)}"]))
+        said = await asyncio.to_thread(run, tmp_path, "--config", str(file), code=0)
+    lines = said.splitlines()
+    assert {line[:8] for line in lines} <= {"ok      ", "note    "}
+    for check in (
+        *("LAN address", "server.port", "server.local_port", "laptop's link", "phone's link"),
+        *("certificate", "STUN", "TURN over UDP", "TURN over TCP", "TURN password"),
+    ):
+        assert [line for line in lines if line.startswith(f"ok      {check} ")], check
+    assert f"{addresses.lan_addresses()[0]} (" in said
+    assert "100 of 100 packets came back, round trip " in said
+    assert "\x1b" not in said
+
+
+@needs_network
+def test_a_running_lenscast_is_checked_as_it_runs(tmp_path: Path) -> None:
+    """Its ports are no fault; its certificate, room and relay are those that are checked."""
+    with serving(tmp_path) as (_process, said):
+        ports = ["--port", str(said["port"]), "--local-port", str(said["local_port"])]
+        found = json.loads(run(tmp_path, "--json", *ports, code=0))
+        texts = {one["check"]: one["text"] for one in found}
+        assert {one["verdict"] for one in found} == {"ok"}
+        for name in ("port", "local_port"):
+            assert "runs on it" in texts[f"port {said[name]}"]
+        assert f":{said['port']}" in texts["phone's link"]
+        relays = [one["text"] for one in found if one["check"] == "TURN over UDP"]
+        assert len(relays) == 2
+        assert all(f":{said['port']}?transport=udp" in text for text in relays)
+
+
+async def test_the_checks_leave_nothing_behind(tmp_path: Path) -> None:
+    """A running server has no peer, no room and no allocation more than before."""
+    async with running_server(Config(), tmp_path) as server:
+        ports = Server(port=server.port, local_port=server.local_port)
+        await doctor.examine(Config(server=ports), tmp_path)
+        async with client(server.receiver_link) as someone:  # its answer comes after their leaving
+            await someone.send(type="nothing")
+            await someone.receive_type("error")
+        health = server.health()
+        assert (health["rooms"], health["peers"]) == (0, 0)
+        assert health["relay"]["allocations"] == 0
+
+
+async def test_a_port_of_another_program(tmp_path: Path) -> None:
+    """It is named with its process, and so are the option and a port that mends it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        findings = await doctor.examine(settings(server={"local_port": number}), tmp_path)
+        said = only(findings, f"port {number}")
+    assert "in use by another program" in said
+    assert "Stop it, or: lenscast --local-port " in said
+    if Path("/proc/net/tcp").exists():
+        assert f"pid {os.getpid()})" in said
+    assert broken(findings) - {"LAN address"} == {f"port {number}"}
+
+
+async def test_a_web_server_is_not_taken_for_a_lenscast(tmp_path: Path) -> None:
+    """A program that answers HTTP with something else is another program."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"status": "ok"}')
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as web:
+        number = web.sockets[0].getsockname()[1]
+        findings = await doctor.examine(settings(server={"local_port": number}), tmp_path)
+    assert "in use by another program" in only(findings, f"port {number}")
+
+
+async def test_a_lenscast_of_another_user(tmp_path: Path) -> None:
+    """Whose secret is another one does not let the doctor in; that is said."""
+    async with running_server(settings(), tmp_path / "theirs") as server:
+        ports = {"port": server.port, "local_port": server.local_port}
+        findings = await doctor.examine(settings(server=ports), tmp_path / "ours")
+    assert "runs for another user or with another state folder" in only(findings, "laptop's link")
+
+
+def other_certificate(folder: Path, names: list[str], now: datetime) -> dict[str, str]:
+    """The settings for a certificate of one's own, made at another time or for other names."""
+    tls.local_ca_context(folder, names, now)
+    pair = (str(folder / "server.pem"), str(folder / "server-key.pem"))
+    return {"tls": "files", "certificate": pair[0], "private_key": pair[1]}
+
+
+@needs_network
+async def test_an_expired_certificate_of_ones_own(tmp_path: Path) -> None:
+    """It is told from one whose authority is not known."""
+    long_ago = datetime.now(UTC) - timedelta(days=500)
+    server = other_certificate(tmp_path / "own", addresses.lan_addresses(), long_ago)
+    findings = await doctor.examine(settings(server=server), tmp_path)
+    assert broken(findings) == {"certificate"}
+    said = only(findings, "certificate")
+    assert "has expired. Renew it, and name the new files in server.certificate" in said
+
+
+@needs_network
+async def test_a_certificate_of_ones_own_for_another_name(tmp_path: Path) -> None:
+    """A link by address needs a certificate that names the address."""
+    server = other_certificate(tmp_path / "own", ["camera.example.org"], datetime.now(UTC))
+    findings = await doctor.examine(settings(server=server), tmp_path)
+    assert broken(findings) == {"certificate"}
+    said = only(findings, "certificate")
+    assert f"it does not name {addresses.lan_addresses()[0]}" in said
+    assert "into server.public_url" in said
+
+
+@needs_network
+async def test_a_certificate_of_an_unknown_authority_is_a_note(tmp_path: Path) -> None:
+    """Phones may trust it where this computer does not."""
+    server = other_certificate(tmp_path / "own", addresses.lan_addresses(), datetime.now(UTC))
+    findings = await doctor.examine(settings(server=server), tmp_path)
+    assert broken(findings) == set()
+    assert "A phone warns of it too" in only(findings, "certificate", Verdict.NOTE)
+
+
+@needs_network
+async def test_a_running_server_whose_certificate_lacks_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was made before the network came; a new start mends it."""
+    with monkeypatch.context() as before:
+        before.setattr(addresses, "lan_addresses", list)
+        server = SignalingServer(settings(), tmp_path)
+    await server.start()
+    try:
+        ports = {"port": server.port, "local_port": server.local_port}
+        findings = await doctor.examine(settings(server=ports), tmp_path)
+    finally:
+        await server.stop()
+    assert broken(findings) == {"certificate"}
+    said = only(findings, "certificate")
+    assert said.startswith(f"it does not name {addresses.lan_addresses()[0]}")
+    assert said.endswith("Start lenscast again: it makes one with this address.")
+
+
+@needs_network
+async def test_a_running_server_whose_certificate_has_expired(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that has run too long shows an old certificate; a new start mends it."""
+
+    class LongAgo(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) - timedelta(days=500)
+
+    with monkeypatch.context() as then:
+        then.setattr(server_module, "datetime", LongAgo)
+        server = SignalingServer(settings(), tmp_path)
+    await server.start()
+    try:
+        ports = {"port": server.port, "local_port": server.local_port}
+        findings = await doctor.examine(settings(server=ports), tmp_path)
+    finally:
+        await server.stop()
+    assert broken(findings) == {"certificate"}
+    assert "has expired. Start lenscast again" in only(findings, "certificate")
+
+
+async def test_no_tls_hides_the_camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A phone's link over plain HTTP is a fault, and so is a public URL without https."""
+    monkeypatch.setattr(addresses, "lan_addresses", lambda: ["192.0.2.77"])
+    monkeypatch.setattr("signaling.doctor.visit.ANSWER_SECONDS", 0.2)
+    findings = await doctor.examine(settings(server={"tls": "off"}), tmp_path)
+    (first, *_) = [one for one in findings if one.check == "phone's link"]
+    assert first.verdict is Verdict.BROKEN
+    assert "http://192.0.2.77:" in first.text
+    assert "hides its camera" in first.text
+    assert "Set server.tls: local-ca" in first.remedy
+    assert "server.public_url" in first.remedy
+
+    plain = {"tls": "off", "public_url": "http://192.0.2.77:80"}
+    findings = await doctor.examine(settings(server=plain), tmp_path)
+    assert "public_url name an https address" in only(findings, "phone's link")
+    assert doctor.exit_code(findings) == 1
+
+
+@needs_network
+async def test_a_proxy_that_loses_the_websocket(tmp_path: Path) -> None:
+    """A public URL that answers, but not on /ws, is a fault of the proxy."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    proxy = other_certificate(tmp_path / "proxy", addresses.lan_addresses(), datetime.now(UTC))
+    context = tls.own_context(Path(proxy["certificate"]), Path(proxy["private_key"]))
+    address = addresses.lan_addresses()[0]
+    async with await asyncio.start_server(answer, address, 0, ssl=context) as web:
+        port = web.sockets[0].getsockname()[1]
+        public = {"tls": "off", "public_url": f"https://{address}:{port}"}
+        findings = await doctor.examine(settings(server=public), tmp_path)
+    said = only(findings, "phone's link")
+    assert "answers 404 to the WebSocket /ws" in said
+    assert "Let the proxy pass on /ws" in said
+
+
+async def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an address the phone has nowhere to go."""
+    monkeypatch.setattr(addresses, "lan_addresses", list)
+    findings = await doctor.examine(settings(), tmp_path)
+    assert broken(findings) == {"LAN address"}
+    assert only(findings, "LAN address") == (
+        "none: no network was found. Connect this computer to the phone's Wi-Fi."
+    )
+
+
+@needs_network
+async def test_only_virtual_interfaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address that leads to containers only is worth a note."""
+    address = addresses.lan_addresses()[0]
+    bridge = ifaddr.Adapter("docker0", "docker0", [ifaddr.IP(address, 24, "docker0")])
+    monkeypatch.setattr(addresses, "lan_addresses", lambda: [address])
+    monkeypatch.setattr(ifaddr, "get_adapters", lambda: [bridge])
+    findings = await doctor.examine(settings(), tmp_path)
+    assert broken(findings) == set()
+    said = only(findings, "LAN address", Verdict.NOTE)
+    assert said.startswith(f"{address} (docker0): only virtual ones")
+
+
+@pytest.mark.parametrize("url", ["camera.example.org", "https://:1", "https://a:x", "https://a..b"])
+async def test_a_public_url_that_is_none(tmp_path: Path, url: str) -> None:
+    """It is named as it stands, with an example of a good one."""
+    findings = await doctor.examine(settings(server={"public_url": url}), tmp_path)
+    assert broken(findings) == {"phone's link"}
+    said = only(findings, "phone's link")
+    assert said.startswith(f"server.public_url is {url}, ")
+    assert "https://camera.example.org" in said
+
+
+async def test_listening_on_loopback_only(tmp_path: Path) -> None:
+    """No phone reaches such a server, unless a public URL leads there."""
+    findings = await doctor.examine(settings(server={"host": "127.0.0.1"}), tmp_path)
+    assert broken(findings) == {"LAN address"}
+    assert "Set server.host: 0.0.0.0" in only(findings, "LAN address")
+
+
+@needs_network
+async def test_no_turn_is_a_note(tmp_path: Path) -> None:
+    """It works without a relay in most networks."""
+    findings = await doctor.examine(settings(), tmp_path)
+    assert broken(findings) == set()
+    assert "set turn.mode" in only(findings, "TURN", Verdict.NOTE)
+
+
+@needs_network
+async def test_a_turn_server_that_is_not_there(tmp_path: Path) -> None:
+    """The line names the URL, what was seen, and the setting; the exit code is 1."""
+    url = f"turn:127.0.0.1:{closed_port()}"
+    turn = {"mode": "coturn", "coturn": {"urls": [url], "secret": "s"}}
+    findings = await doctor.examine(settings(turn=turn), tmp_path)
+    assert broken(findings) == {"TURN over UDP"}
+    said = only(findings, "TURN over UDP")
+    assert said.startswith(f"{url} refuses the connection: nothing listens on that port.")
+    assert "Start coturn there" in said
+    assert "turn.coturn.urls" in said
+
+
+@needs_network
+@needs_turnserver
+async def test_another_secret_than_coturns(tmp_path: Path) -> None:
+    """The line names the two settings that must agree, and the clocks; never the secret."""
+    async with running_coturn(tmp_path) as coturn:
+        turn = using(coturn, secret="not the same")
+        findings = await doctor.examine(settings(turn=turn), tmp_path)
+    assert broken(findings) == {"TURN over UDP", "TURN over TCP"}
+    said = only(findings, "TURN over UDP")
+    assert "does not accept the credentials" in said
+    assert "turn.coturn.secret" in said
+    assert "static-auth-secret" in said
+    assert "not the same" not in said
+
+
+@needs_network
+@needs_turnserver
+async def test_an_open_relay_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though packets pass, a relay for anybody is broken, and said to be open."""
+    async with altered_coturn(tmp_path, monkeypatch, open_to_all) as coturn:
+        findings = await doctor.examine(settings(turn=using(coturn)), tmp_path)
+    assert broken(findings) == {"TURN password"}
+    said = next(one.sentence() for one in findings if one.check == "TURN password")
+    assert "gives an allocation without credentials: it relays for anybody (an open relay)" in said
+    assert "remove no-auth" in said
+
+
+@needs_network
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"urls": "turn://turn.example.org"}, "browsers refuse the whole list"),
+        ({"url": "stun:stun.example.org"}, "an entry without urls"),
+        ({"urls": ["turn:turn.invalid"], "username": 1, "credential": 2}, "turn.ice_servers"),
+        ({"urls": "stun:stun.invalid"}, "has a name that is not known"),
+    ],
+)
+async def test_a_static_list_with_a_fault(tmp_path: Path, entry: dict[str, Any], said: str) -> None:
+    """Servers from the configuration are checked likewise; the setting is named."""
+    turn = {"mode": "static", "ice_servers": [entry]}
+    findings = await doctor.examine(settings(turn=turn), tmp_path)
+    assert doctor.exit_code(findings) == 1
+    (finding,) = [one for one in findings if one.verdict is Verdict.BROKEN]
+    assert said in finding.sentence()
+    assert "turn.ice_servers" in finding.remedy
+
+
+@needs_network
+async def test_a_program_on_the_built_in_relays_udp_port(tmp_path: Path) -> None:
+    """TCP is free and UDP is not: the relay cannot answer there, and the port is named."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        mute.bind(("127.0.0.1", 0))
+        port = mute.getsockname()[1]
+        embedded = settings(server={"port": port}, turn={"mode": "embedded"})
+        findings = await doctor.examine(embedded, tmp_path)
+    assert "TURN over UDP" in broken(findings)
+    said = only(findings, "TURN over UDP")
+    assert f"turn:127.0.0.1:{port}?transport=udp does not answer within 3 s." in said
+    assert "Another program may hold that port for UDP" in said
+
+
+def test_a_configuration_that_cannot_be_read(tmp_path: Path) -> None:
+    """It is a line like any other, without a traceback."""
+    file = tmp_path / "c.yaml"
+    file.write_text("server: {prot: 1}\n")
+    said = run(tmp_path, "--config", str(file), code=1)
+    assert said.startswith("NOT OK  set-up  ")
+    assert "Did you mean server.port?" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_port_out_of_range(tmp_path: Path) -> None:
+    """The option is named."""
+    said = run(tmp_path, "--port", "70000", code=1)
+    assert said == "NOT OK  set-up  --port must be a port, 0 to 65535.\n"
+
+
+def test_a_damaged_secret(tmp_path: Path) -> None:
+    """What keeps lenscast from starting is a line too."""
+    (tmp_path / "lenscast").mkdir(mode=0o700)
+    (tmp_path / "lenscast" / "secret").write_bytes(b"short")
+    file = tmp_path / "c.yaml"
+    file.write_text(f"server: {json.dumps(ANY_PORTS)}\n")
+    said = run(tmp_path, "--config", str(file), code=1)
+    assert "NOT OK  start " in said
+    assert "Remove it and start again" in said
+
+
+def test_colours_are_for_terminals() -> None:
+    """Verdicts are coloured where asked for; the columns stay aligned either way."""
+    findings = [Finding(Verdict.OK, "a", "x"), Finding(Verdict.BROKEN, "longer", "y.", "Do z.")]
+    assert doctor.lines(findings, colour=False) == [
+        "ok      a       x",
+        "NOT OK  longer  y. Do z.",
+    ]
+    assert doctor.lines(findings, colour=True) == [
+        "\x1b[32mok    \x1b[0m  a       x",
+        "\x1b[31mNOT OK\x1b[0m  longer  y. Do z.",
+    ]
+
+
+@needs_network
+async def test_a_healthy_start_says_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The checks at the start log nothing where all is well, and nobody is seen to join."""
+    caplog.set_level(logging.INFO)
+    async with running_server(Config(), tmp_path) as server:
+        await asyncio.wait_for(doctor.watch(server, tmp_path), 10)
+        assert server.health()["relay"]["allocations"] == 0
+    assert not caplog.records
+
+
+@needs_network
+async def test_a_start_with_a_problem_says_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It says what, what mends it, and which command tells more."""
+    url = f"turn:127.0.0.1:{closed_port()}"
+    turn = Turn(mode="static", ice_servers=[{"urls": [url, "turn://"]}])
+    async with running_server(Config(turn=turn), tmp_path) as server:
+        await asyncio.wait_for(doctor.watch(server, tmp_path), 10)
+    (record,) = [one for one in caplog.records if one.name.startswith("signaling.doctor")]
+    assert record.levelno == logging.WARNING
+    said = record.getMessage()
+    assert "\n" not in said
+    assert "There is more (1)." in said
+    assert said.endswith("Run `lenscast doctor` to see more.")
+
+
+async def test_the_checks_at_the_start_end_when_the_server_does(tmp_path: Path) -> None:
+    """Cancelled while they wait for a mute server, they are gone within a second."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        mute.bind(("127.0.0.1", 0))
+        url = f"turn:127.0.0.1:{mute.getsockname()[1]}"
+        turn = Turn(mode="static", ice_servers=[{"urls": url}])
+        async with running_server(Config(turn=turn), tmp_path) as server:
+            task = doctor.watch(server, tmp_path)
+            # The first request shows that they are under way.
+            await asyncio.get_running_loop().run_in_executor(None, mute.recv, 1000)
+            task.cancel()
+            await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 1)
+            assert task.cancelled()

@@ -1,0 +1,422 @@
+"""The hub: connections of any transport look the same to rooms, and each is kept within limits."""
+
+import asyncio
+import json
+import re
+from typing import Any
+
+import pytest
+
+from signaling.config import Limits
+from signaling.metrics import Metrics
+from signaling.room.links import Links
+from signaling.room.messages import Invite
+from signaling.room.refusal import Code, Refusal
+from signaling.room.resume import ResumeTokens
+from signaling.room.rooms import Rooms
+from signaling.transport.guard import Guard
+from signaling.transport.hub import Connection, Hub, TokenBucket, error_text
+from signaling.transport.outbox import Ending
+from turn.servers import NoTurn
+
+REGISTER = '{"type": "register", "role": "%s"}'
+STATE = '{"type": "state", "state": {"n": %d}}'
+NOW = 1_000_000.0
+
+
+class TestBed:
+    """A hub, what it is made of, and a clock that the test sets."""
+
+    __test__ = False
+
+    def __init__(self, limits: Limits, *, keys: Links | None = None) -> None:
+        self.now = NOW
+        self.metrics = Metrics()
+        self.guard = Guard(limits)
+        rooms = Rooms(
+            max_rooms=2,
+            capacity={"sender": 2, "receiver": 2},
+            keys=keys,
+            turn=NoTurn(),
+            unix_time=lambda: self.now,
+            invite=lambda _room, origin: Invite(f"{origin}/sender", "<svg/>"),
+            tokens=ResumeTokens(b"s" * 32),
+            resume_seconds=limits.resume_seconds,
+            started=NOW - 1000,
+            max_candidates=limits.candidates_per_session,
+        )
+        self.hub = Hub(rooms, limits, self.guard, self.metrics, clock=lambda: self.now)
+
+    def figure(self, name: str) -> float:
+        """A figure of the metrics, with its labels as they are written; 0 where there is none."""
+        found = re.search(rf"^{re.escape(name)} (.*)$", self.metrics.text().decode(), re.MULTILINE)
+        return float(found[1]) if found else 0
+
+
+class Client:
+    """A transport that keeps what it was told to do."""
+
+    def __init__(self, hub: Hub, address: str = "192.0.2.1") -> None:
+        self.dropped: tuple[int, str] | None = None
+        self.hub = hub
+        self.connection: Connection = hub.connect("https://here", address, "test", self._drop)
+
+    def _drop(self, code: int, reason: str) -> None:
+        self.dropped = (code, reason)
+
+    async def next(self) -> dict[str, Any] | Ending:
+        item = await asyncio.wait_for(self.connection.outbox.get(), 5)
+        return item if isinstance(item, Ending) else json.loads(item)
+
+    async def message(self) -> dict[str, Any]:
+        item = await self.next()
+        assert isinstance(item, dict), item
+        return item
+
+    async def register(self, role: str, resume: str | None = None) -> dict[str, Any]:
+        register = {"type": "register", "role": role, "resume": resume}
+        self.hub.receive(self.connection, json.dumps(register))
+        answer = await self.message()
+        assert answer["type"] == "registered", answer
+        return answer
+
+    async def told(self) -> list[dict[str, Any]]:
+        """All that waits for it now."""
+        self.connection.outbox.end(1000, "")
+        found = []
+        while isinstance(item := await self.next(), dict):
+            found.append(item)
+        return found
+
+
+def a_hub(limits: Limits | None = None) -> Hub:
+    return TestBed(limits or Limits()).hub
+
+
+async def test_who_was_refused_before_registering_is_heard_no_more() -> None:
+    """After the error nothing else counts: not even a good registration."""
+    hub = a_hub()
+    client = Client(hub)
+    hub.receive(client.connection, "{")
+    hub.receive(client.connection, REGISTER % "sender")
+    error = await client.next()
+    assert isinstance(error, dict)
+    assert error["code"] == "bad-json"
+    assert await client.next() == Ending(1008, "bad-json")
+    assert hub.counts().peers == 0
+
+
+async def test_who_has_gone_is_heard_no_more() -> None:
+    """What a transport still brings after its end changes nothing."""
+    hub = a_hub()
+    client = Client(hub)
+    hub.disconnect(client.connection, left=True)
+    hub.receive(client.connection, REGISTER % "sender")
+    assert hub.counts().peers == 0
+
+
+async def test_who_does_not_read_is_dropped_and_the_others_are_told() -> None:
+    """Past the outbox's limit the transport is dropped at once, without waiting for its queue."""
+    hub = a_hub(Limits(outbox_messages=3))
+    sender, receiver = Client(hub), Client(hub)
+    hub.receive(sender.connection, REGISTER % "sender")
+    hub.receive(receiver.connection, REGISTER % "receiver")
+    for _ in range(2):
+        hub.receive(sender.connection, '{"type": "state", "state": {}}')
+    assert receiver.dropped == (1008, "slow-client")
+    assert hub.counts().by_role == {"sender": 1, "receiver": 0}
+    told = [await sender.next() for _ in range(3)]
+    assert isinstance(told[-1], dict)
+    assert (told[-1]["type"], told[-1]["reason"]) == ("peer-disconnected", "slow")
+
+
+async def test_disconnecting_twice_tells_once() -> None:
+    """A transport may report its end more than once."""
+    hub = a_hub()
+    sender, receiver = Client(hub), Client(hub)
+    hub.receive(sender.connection, REGISTER % "sender")
+    hub.receive(receiver.connection, REGISTER % "receiver")
+    hub.disconnect(sender.connection, left=True)
+    hub.disconnect(sender.connection, left=False)
+    kinds = [await receiver.next() for _ in range(3)]
+    assert isinstance(kinds[-1], dict)
+    assert kinds[-1]["reason"] == "left"
+    receiver.connection.outbox.end(1000, "")
+    assert isinstance(await receiver.next(), Ending)
+
+
+async def test_closing_waits_until_all_are_gone() -> None:
+    """Every client is told with 1001, and `close` ends with the last of them."""
+    hub = a_hub()
+    client = Client(hub)
+    closing = asyncio.ensure_future(hub.close(5))
+    assert await client.next() == Ending(1001, "The server is stopping.")
+    assert not closing.done()
+    hub.disconnect(client.connection, left=True)
+    await asyncio.wait_for(closing, 1)
+
+
+async def test_closing_does_not_wait_for_ever() -> None:
+    """Who does not go is left to itself after the patience given."""
+    hub = a_hub()
+    client = Client(hub)
+    await asyncio.wait_for(hub.close(0.05), 5)
+    assert client.connection.outbox.ended
+
+
+async def test_who_was_cut_off_comes_back_by_another_connection() -> None:
+    """The same id, at another connection; the others hear that it was away and is back."""
+    bed = TestBed(Limits())
+    hub = bed.hub
+    receiver, sender, again = Client(hub), Client(hub), Client(hub)
+    first = await sender.register("sender")
+    await receiver.register("receiver")
+    hub.disconnect(sender.connection, left=False)
+    assert hub.counts().by_role == {"sender": 1, "receiver": 1}
+    second = await again.register("sender", first["resume"])
+    assert second["resumed"] is True
+    assert "resumed" not in first
+    assert second["id"] == again.connection.peer_id == first["id"]
+    hub.receive(again.connection, STATE % 1)
+    met, away, back, state = await receiver.told()
+    assert met["type"] == back["type"] == "peer-connected"
+    assert (away["type"], away["reason"]) == ("peer-disconnected", "away")
+    assert met["id"] == away["id"] == back["id"] == state["from"] == first["id"]
+    assert bed.figure("lenscast_reconnections_total") == 1
+
+
+async def test_what_was_said_while_a_peer_was_away_waits_for_it() -> None:
+    """After `registered`, in order: what its old connection did not send, then what came since."""
+    hub = a_hub()
+    sender, receiver, again = Client(hub), Client(hub), Client(hub)
+    await sender.register("sender")
+    token = (await receiver.register("receiver"))["resume"]
+    hub.receive(sender.connection, STATE % 1)
+    hub.disconnect(receiver.connection, left=False)
+    hub.receive(sender.connection, STATE % 2)
+    await again.register("receiver", token)
+    hub.receive(sender.connection, STATE % 3)
+    told = await again.told()
+    assert [m["type"] for m in told] == ["peer-connected", "state", "state", "state"]
+    assert [m["state"]["n"] for m in told[1:]] == [1, 2, 3]
+
+
+async def test_a_transport_that_goes_on_reading_takes_nothing_from_who_is_away() -> None:
+    """Once it is disconnected, what is kept for the peer is out of its reach."""
+    hub = a_hub()
+    sender, receiver, again = Client(hub), Client(hub), Client(hub)
+    await sender.register("sender")
+    token = (await receiver.register("receiver"))["resume"]
+    hub.disconnect(receiver.connection, left=False)
+    hub.receive(sender.connection, STATE % 1)
+    assert await receiver.told() == []
+    await again.register("receiver", token)
+    assert [m["type"] for m in await again.told()] == ["peer-connected", "state"]
+
+
+async def test_who_misses_too_much_while_away_is_removed() -> None:
+    """The same bounds hold as for a client that does not read."""
+    bed = TestBed(Limits(outbox_messages=3))
+    sender, receiver = Client(bed.hub), Client(bed.hub)
+    await sender.register("sender")
+    token = (await receiver.register("receiver"))["resume"]
+    bed.hub.disconnect(receiver.connection, left=False)
+    await sender.message()  # The receiver has come,
+    await sender.message()  # and is away.
+    for n in range(3):
+        bed.hub.receive(sender.connection, STATE % n)
+    assert (await sender.message())["reason"] == "slow"
+    assert bed.hub.counts().by_role == {"sender": 1, "receiver": 0}
+    again = await Client(bed.hub).register("receiver", token)
+    assert "resumed" not in again
+
+
+async def test_a_full_outbox_is_handed_over_whole() -> None:
+    """`registered` finds its place before what has waited."""
+    bed = TestBed(Limits(outbox_messages=3))
+    sender, receiver, again = Client(bed.hub), Client(bed.hub), Client(bed.hub)
+    await sender.register("sender")
+    token = (await receiver.register("receiver"))["resume"]
+    bed.hub.disconnect(receiver.connection, left=False)
+    for n in range(2):
+        bed.hub.receive(sender.connection, STATE % n)
+    assert (await again.register("receiver", token))["resumed"]
+    assert len(await again.told()) == 3
+
+
+async def test_what_a_peer_has_missed_takes_no_room_from_what_comes() -> None:
+    """It comes back to all that may wait for it, and has still room for as much more."""
+    bed = TestBed(Limits(outbox_messages=3))
+    sender, receiver, again = Client(bed.hub), Client(bed.hub), Client(bed.hub)
+    await sender.register("sender")
+    token = (await receiver.register("receiver"))["resume"]
+    bed.hub.disconnect(receiver.connection, left=False)
+    for n in range(2):
+        bed.hub.receive(sender.connection, STATE % n)
+    await again.register("receiver", token)
+    for n in range(3):
+        bed.hub.receive(sender.connection, STATE % n)
+    assert again.dropped is None
+    bed.hub.receive(sender.connection, STATE % 3)
+    assert again.dropped == (1008, "slow-client")
+
+
+@pytest.mark.parametrize("cut", [True, False])
+async def test_coming_back_brings_no_new_burst(cut: bool) -> None:
+    """A peer has one rate, by however many connections one after the other."""
+    bed = TestBed(Limits(messages_per_second=1e-9, message_burst=3))
+    receiver, sender = Client(bed.hub), Client(bed.hub)
+    await receiver.register("receiver")
+    token = (await sender.register("sender"))["resume"]
+    for n in range(4):
+        again = Client(bed.hub)
+        if cut:
+            bed.hub.disconnect(sender.connection, left=False)
+        await again.register("sender", token)
+        bed.hub.receive(again.connection, STATE % n)
+        sender = again
+    assert [m["state"]["n"] for m in await receiver.told() if m["type"] == "state"] == [0, 1]
+
+
+async def test_a_newer_connection_of_a_peer_takes_the_place_of_the_older() -> None:
+    """The older one is dropped with 4001, and nobody hears that anyone left."""
+    bed = TestBed(Limits())
+    hub = bed.hub
+    receiver, older, newer = Client(hub), Client(hub), Client(hub)
+    token = (await older.register("sender"))["resume"]
+    await receiver.register("receiver")
+    answer = await newer.register("sender", token)
+    assert older.dropped == (4001, "replaced")
+    assert newer.dropped is None
+    assert answer["resumed"] is True
+    hub.receive(older.connection, STATE % 1)
+    hub.disconnect(older.connection, left=True)
+    hub.receive(newer.connection, STATE % 2)
+    connected, state = await receiver.told()
+    assert connected["type"] == "peer-connected"
+    assert state["state"] == {"n": 2}
+    assert [m["type"] for m in await newer.told()] == ["peer-connected"]
+    assert bed.figure('lenscast_connections{transport="test"}') == 2
+
+
+async def test_who_said_goodbye_does_not_come_back() -> None:
+    """After `left` the seat is free at once and the token gives a new id."""
+    hub = a_hub()
+    sender, again = Client(hub), Client(hub)
+    first = await sender.register("sender")
+    hub.disconnect(sender.connection, left=True)
+    assert hub.counts().peers == 0
+    second = await again.register("sender", first["resume"])
+    assert second["id"] != first["id"]
+    assert "resumed" not in second
+
+
+async def test_who_does_not_come_back_is_lost_at_the_next_tick() -> None:
+    """The others are told, and nothing of it is kept."""
+    bed = TestBed(Limits(resume_seconds=45))
+    sender, receiver = Client(bed.hub), Client(bed.hub)
+    await sender.register("sender")
+    await receiver.register("receiver")
+    bed.hub.disconnect(sender.connection, left=False)
+    bed.now += 44
+    bed.hub.tick()
+    assert bed.hub.counts().peers == 2
+    bed.now += 1
+    bed.hub.tick()
+    assert bed.hub.counts().peers == 1
+    assert [m.get("reason") for m in await receiver.told()] == [None, "away", "lost"]
+    assert not bed.hub._away
+
+
+async def test_who_comes_back_has_more_than_the_time_to_register() -> None:
+    """The deadline ends with the registration, also where that changes the connection's id."""
+    hub = a_hub(Limits(register_seconds=0.05))
+    sender = Client(hub)
+    token = (await sender.register("sender"))["resume"]
+    again, silent = Client(hub), Client(hub)
+    await again.register("sender", token)
+    assert (await silent.message())["code"] == "register-timeout"
+    assert await again.told() == []
+
+
+async def test_a_connection_too_many_is_refused_and_holds_nothing() -> None:
+    """It is told by its transport, and is as if it had never been."""
+    bed = TestBed(Limits(connections=1))
+    only = Client(bed.hub)
+    with pytest.raises(Refusal) as refused:
+        Client(bed.hub)
+    assert refused.value.code == Code.TOO_MANY_CONNECTIONS
+    told = json.loads(error_text(refused.value))
+    assert (told["type"], told["code"]) == ("error", "too-many-connections")
+    assert bed.figure('lenscast_connections{transport="test"}') == 1
+    assert bed.figure('lenscast_refusals_total{code="too-many-connections"}') == 1
+    bed.hub.disconnect(only.connection, left=True)
+    Client(bed.hub)
+
+
+@pytest.mark.parametrize("end", ["left", "away", "replaced", "slow", "refused"])
+async def test_a_connection_that_has_ended_counts_no_more(end: str) -> None:
+    """Whatever its end was, there is room for another one."""
+    bed = TestBed(Limits(connections=2, outbox_messages=2))
+    hub, client = bed.hub, Client(bed.hub)
+    if end == "refused":
+        hub.receive(client.connection, "{")
+    else:
+        token = (await client.register("receiver"))["resume"]
+    other = Client(hub)
+    if end == "replaced":
+        await other.register("receiver", token)
+    elif end == "slow":
+        await other.register("sender")
+        for n in range(2):
+            hub.receive(other.connection, STATE % n)
+    hub.disconnect(client.connection, left=end != "away")
+    hub.disconnect(other.connection, left=True)
+    assert bed.figure('lenscast_connections{transport="test"}') == 0
+    assert len([Client(hub), Client(hub)]) == 2
+
+
+async def test_wrong_keys_make_an_address_wait() -> None:
+    """Past the limit not even the right key is looked at; another address is not held back."""
+    keys = Links(b"s" * 32)
+    bed = TestBed(Limits(failed_keys_per_minute=2), keys=keys)
+
+    async def answer(key: str, address: str) -> dict[str, Any]:
+        client = Client(bed.hub, address)
+        register = {"type": "register", "role": "sender", "room": "abc", "key": key}
+        bed.hub.receive(client.connection, json.dumps(register))
+        return await client.message()
+
+    for _ in range(3):
+        assert (await answer("wrong", "192.0.2.1"))["code"] == "bad-key"
+    right = keys.key("abc", "sender")
+    refused = await answer(right, "192.0.2.1")
+    assert refused["code"] == "too-many-attempts"
+    assert " s." in refused["message"]
+    assert (await answer(right, "192.0.2.2"))["type"] == "registered"
+
+
+async def test_what_happens_is_counted() -> None:
+    """Messages by type, refusals by code, connections by transport, and the time to register."""
+    bed = TestBed(Limits())
+    client = Client(bed.hub)
+    await client.register("sender")
+    bed.hub.receive(client.connection, STATE % 1)
+    bed.hub.receive(client.connection, '{"type": "answer", "sdp": ""}')
+    bed.hub.receive(client.connection, "{")
+    assert bed.figure('lenscast_messages_received_total{type="register"}') == 1
+    assert bed.figure('lenscast_messages_received_total{type="state"}') == 1
+    assert bed.figure('lenscast_messages_received_total{type="answer"}') == 1
+    assert bed.figure('lenscast_refusals_total{code="wrong-role"}') == 1
+    assert bed.figure('lenscast_refusals_total{code="bad-json"}') == 1
+    assert bed.figure('lenscast_connections{transport="test"}') == 1
+    assert bed.figure("lenscast_setup_seconds_count") == 1
+    assert bed.figure("lenscast_reconnections_total") == 0
+
+
+def test_the_bucket_allows_a_burst_and_then_its_rate() -> None:
+    """So many at once, then as many as the rate brings back, never more than the burst."""
+    bucket = TokenBucket(rate=2, burst=3, now=0)
+    assert [bucket.take(0) for _ in range(4)] == [True, True, True, False]
+    assert [bucket.take(1) for _ in range(3)] == [True, True, False]
+    assert [bucket.take(1000) for _ in range(4)] == [True, True, True, False]

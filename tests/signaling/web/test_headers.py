@@ -1,0 +1,104 @@
+"""The headers that keep what browsers load safe, on every answer."""
+
+from pathlib import Path
+
+import pytest
+from tornado.httpclient import AsyncHTTPClient
+
+from signaling import config
+from signaling.config import Config
+from signaling.web import headers
+from tests.running_server import running_server
+from tests.signaling.transport.raw import ask, request
+
+
+@pytest.mark.parametrize(
+    ("message", "status"),
+    [
+        (request("/sender"), 200),
+        (request("/js/socket.js"), 200),
+        (request("/css/theme.css"), 200),
+        (request("/trust"), 200),
+        (request("/trust/lenscast-ca.crt"), 200),
+        (request("/healthz"), 200),
+        (request("/metrics"), 200),
+        (request("/"), 302),
+        (request("/nothing"), 404),
+        (request("/js/nothing.js"), 404),
+        (request("/sender", method="POST", body=b"x"), 405),
+        (request("/sender", host="evil.example"), 403),
+        (request("/send", method="POST", body=b"{}"), 404),
+        (request("/ws"), 400),
+        (request("/js/%2e%2e"), 404),
+    ],
+)
+async def test_every_answer_has_them(tmp_path: Path, message: bytes, status: int) -> None:
+    """Pages, files, reports, redirects and errors of any kind, and none names the software."""
+    async with running_server(Config(), tmp_path) as server:
+        code, found, _body = await ask(server.local_port, message)
+    assert code == status
+    assert found["content-security-policy"].startswith("default-src 'none'")
+    assert "unsafe" not in found["content-security-policy"]
+    assert "camera=(self)" in found["permissions-policy"]
+    assert found["cross-origin-opener-policy"] == "same-origin"
+    assert found["referrer-policy"] == "no-referrer"
+    assert found["x-content-type-options"] == "nosniff"
+    assert "cache-control" in found
+    assert "server" not in found
+    assert "strict-transport-security" not in found
+
+
+async def test_the_way_to_https_has_them(tmp_path: Path) -> None:
+    """Plain HTTP on the secure port gets them with its redirect."""
+    async with running_server(Config(), tmp_path) as server:
+        code, found, _body = await ask(server.port, request("/sender"))
+    assert code == 307
+    assert found["x-content-type-options"] == "nosniff"
+    assert "default-src 'none'" in found["content-security-policy"]
+
+
+async def test_a_handler_s_own_header_stays(tmp_path: Path) -> None:
+    """The trust page, which has no script, allows none; a report is never kept."""
+    async with running_server(Config(), tmp_path) as server:
+        _code, found, _body = await ask(server.local_port, request("/trust"))
+        assert "script-src" not in found["content-security-policy"]
+        _code, found, _body = await ask(server.local_port, request("/healthz"))
+        assert found["cache-control"] == "no-store"
+
+
+def test_a_host_header_cannot_write_into_the_policy() -> None:
+    """What is no host name stays out of the header."""
+    policy = headers.security_headers("evil.example; script-src *")["Content-Security-Policy"]
+    assert "evil" not in policy
+    assert "connect-src 'self';" in policy
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1:8443", "[2001:db8::1]:8443", "laptop.local"])
+def test_a_proper_host_is_named_in_the_policy(host: str) -> None:
+    """The WebSocket of the host itself is allowed by name."""
+    policy = headers.security_headers(host)["Content-Security-Policy"]
+    assert f"connect-src 'self' ws://{host} wss://{host};" in policy
+
+
+async def test_https_for_good_is_asked_for_with_a_certificate_of_one_s_own_only(
+    tmp_path: Path,
+) -> None:
+    """Over HTTPS alone: a browser that was told so could not pass the local CA's warning."""
+
+    async def strict(port: int) -> str | None:
+        answer = await AsyncHTTPClient().fetch(
+            f"https://127.0.0.1:{port}/sender", ca_certs=str(tmp_path / "made" / "ca.pem")
+        )
+        return answer.headers.get("Strict-Transport-Security")
+
+    async with running_server(Config(), tmp_path / "made") as server:
+        assert await strict(server.port) is None
+    files = {
+        "tls": "files",
+        "certificate": str(tmp_path / "made" / "server.pem"),
+        "private_key": str(tmp_path / "made" / "server-key.pem"),
+    }
+    async with running_server(config.from_values({"server": files}), tmp_path / "own") as server:
+        assert await strict(server.port) == headers.HSTS
+        _code, found, _body = await ask(server.local_port, request("/sender"))
+        assert "strict-transport-security" not in found

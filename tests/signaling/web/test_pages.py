@@ -1,0 +1,189 @@
+"""What browsers load: the pages, their headers, and nothing else."""
+
+import gzip
+import json
+import re
+from html import unescape
+from pathlib import Path
+
+import pytest
+from tornado.httpclient import AsyncHTTPClient, HTTPResponse
+
+from signaling.config import Config, Video
+from signaling.server import SignalingServer
+from signaling.web import pages
+from tests.running_server import running_server
+from tests.signaling.transport.raw import ask, request
+
+
+async def get(server: SignalingServer, path: str) -> HTTPResponse:
+    return await AsyncHTTPClient().fetch(
+        f"http://127.0.0.1:{server.local_port}{path}", raise_error=False, follow_redirects=False
+    )
+
+
+@pytest.mark.parametrize("page", ["sender", "receiver"])
+async def test_a_page_comes_with_the_presets_of_the_configuration(
+    tmp_path: Path, page: str
+) -> None:
+    """The meta tag holds the presets as JSON, and no placeholder is left."""
+    async with running_server(Config(), tmp_path) as server:
+        answer = await get(server, f"/{page}")
+        text = answer.body.decode()
+        assert answer.code == 200
+        assert "{{" not in text
+        found = re.search(r'<meta\s+name="lenscast:video"\s+content="([^"]*)"', text)
+        assert found
+        video = json.loads(unescape(found[1]))
+        assert video["default"] == "high"
+        assert video["presets"]["hd"] == {
+            "label": "HD",
+            "width": 1920,
+            "height": 1080,
+            "frameRate": 30,
+            "maxBitrate": 4_000_000,
+        }
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/js/../../config.yaml",
+        "/js/%2e%2e/%2e%2e/config.yaml",
+        "/js/..%2f..%2fconfig.yaml",
+        "/js/%252e%252e%252fconfig.yaml",
+        "/js/..%5c..%5cconfig.yaml",
+        "/js/..\\..\\config.yaml",
+        "/js/%c0%ae%c0%ae/config.yaml",
+        "/js//etc/passwd",
+        "/js/%2fetc%2fpasswd",
+        "//etc/passwd",
+        "/js/C:%5cboot.ini",
+        "/js/socket.js%00.css",
+        "/js/socket.js%0a",
+        "/js/",
+        "/css/../sender.html",
+        "/config.yaml",
+        "/sender.html",
+        "/.git/config",
+        "http://127.0.0.1/js/socket.js",
+        "config.yaml",
+    ],
+)
+async def test_no_path_leads_out_of_the_pages(tmp_path: Path, path: str) -> None:
+    """Files that no page loads are not served, however the path is written."""
+    async with running_server(Config(), tmp_path) as server:
+        code, _headers, body = await ask(server.local_port, request(path))
+        assert code in (400, 404)
+        assert code == 400 or b"nothing here" in body
+
+
+@pytest.mark.parametrize("path", ["/js/..", "/js/.", "/css/..", "/js/.hidden", "/js/..."])
+async def test_what_is_no_file_of_the_pages_is_not_served(tmp_path: Path, path: str) -> None:
+    """A folder is not listed, nor is its parent."""
+    async with running_server(Config(), tmp_path) as server:
+        code, _headers, body = await ask(server.local_port, request(path))
+        assert code in (403, 404)
+        assert b"sender.html" not in body
+
+
+async def test_a_path_with_a_nul_byte_is_no_request(tmp_path: Path) -> None:
+    """Such a line is not HTTP."""
+    async with running_server(Config(), tmp_path) as server:
+        code, _headers, body = await ask(server.local_port, request("/js/socket.js\0.css"))
+        assert (code, body) == (400, b"")
+
+
+async def test_modules_are_javascript_and_are_checked_for_change(tmp_path: Path) -> None:
+    """A module has the type that browsers demand, and an ETag that saves sending it again."""
+    async with running_server(Config(), tmp_path) as server:
+        answer = await get(server, "/js/socket.js")
+        assert answer.headers["Content-Type"].startswith("text/javascript")
+        assert answer.headers["Cache-Control"] == "no-cache"
+        again = await AsyncHTTPClient().fetch(
+            answer.effective_url,
+            raise_error=False,
+            headers={"If-None-Match": answer.headers["Etag"]},
+        )
+        assert again.code == 304
+
+
+async def test_what_is_text_is_sent_compressed(tmp_path: Path) -> None:
+    """Pages and modules take a fraction of their size on the way, and come out whole."""
+    async with running_server(Config(), tmp_path) as server:
+        for path in ("/sender", "/js/socket.js", "/css/theme.css"):
+            url = f"http://127.0.0.1:{server.local_port}{path}"
+            plain = await AsyncHTTPClient().fetch(url)
+            packed = await AsyncHTTPClient().fetch(
+                url, headers={"Accept-Encoding": "gzip"}, decompress_response=False
+            )
+            assert packed.headers["Content-Encoding"] == "gzip"
+            assert gzip.decompress(packed.body) == plain.body
+            assert len(packed.body) < len(plain.body) / 2
+
+
+async def test_the_root_leads_to_the_receiver_page(tmp_path: Path) -> None:
+    """Who types the address alone gets a page that says what to do."""
+    async with running_server(Config(), tmp_path) as server:
+        answer = await get(server, "/")
+        assert (answer.code, answer.headers["Location"]) == (302, "/receiver")
+
+
+def test_the_pages_name_only_files_that_exist() -> None:
+    """Every script, style sheet and picture that a page or a module names is there."""
+    folder = pages.folder()
+    named = set()
+    for page in folder.glob("*.html"):
+        named |= set(re.findall(r'(?:src|href)="/((?:js|css|img)/[^"#]+)"', page.read_text()))
+    for module in (folder / "js").glob("*.js"):
+        for found in re.findall(r'from "\./([^"]+)"', module.read_text()):
+            named.add(f"js/{found}")
+    assert named
+    assert {name for name in named if not (folder / name).is_file()} == set()
+
+
+def test_settings_are_escaped() -> None:
+    """A label from the configuration is text, never markup."""
+    video = Video(presets={"x": next(iter(Video().presets.values()))}, default="x")
+    assert json.loads(pages.video_settings(video))["default"] == "x"
+
+
+def test_modules_come_without_the_comments_that_have_their_own_lines() -> None:
+    """What is left stands on the line it had; a type before code, and text in quotes, stay."""
+    source = (
+        "/**\n * Says.\n * @param {string} a\n */\n"
+        'export const f = (a) => "// no comment";\n'
+        "  // why\n"
+        "  /** @type {X} */ (a).b = 1; // beside code\n"
+        "/* one */\n"
+        "f(1);\n"
+    )
+    lines = pages.without_comments(source).split("\n")
+    assert len(lines) == len(source.split("\n"))
+    assert [(number, line) for number, line in enumerate(lines, 1) if line] == [
+        (5, 'export const f = (a) => "// no comment";'),
+        (7, "  /** @type {X} */ (a).b = 1; // beside code"),
+        (9, "f(1);"),
+    ]
+
+
+async def test_a_module_that_the_browser_has_is_not_sent_again(tmp_path: Path) -> None:
+    """Asked again with its ETag, the answer is 304 without a body."""
+    async with running_server(Config(), tmp_path) as server:
+        url = f"http://127.0.0.1:{server.local_port}/js/socket.js"
+        first = await AsyncHTTPClient().fetch(url)
+        assert b"@param" not in first.body
+        again = {"If-None-Match": first.headers["ETag"]}
+        second = await AsyncHTTPClient().fetch(url, headers=again, raise_error=False)
+        assert (second.code, second.body) == (304, b"")
+
+
+@pytest.mark.parametrize("path", ["sender", "receiver", "js/socket.js", "css/theme.css"])
+async def test_a_page_can_be_asked_about(tmp_path: Path, path: str) -> None:
+    """HEAD gives what GET gives, and no body."""
+    async with running_server(Config(), tmp_path) as server:
+        url = f"http://127.0.0.1:{server.local_port}/{path}"
+        full = await AsyncHTTPClient().fetch(url)
+        head = await AsyncHTTPClient().fetch(url, method="HEAD")
+        assert (head.code, head.body) == (200, b"")
+        assert head.headers["Content-Type"] == full.headers["Content-Type"]

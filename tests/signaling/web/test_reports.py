@@ -1,0 +1,78 @@
+"""Who may read the metrics, and what they get."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from signaling.config import Config
+from signaling.host import addresses
+from signaling.metrics import CONTENT_TYPE
+from tests.running_server import running_server
+from tests.signaling.transport.raw import ask, request
+
+
+def serving(**server: Any) -> Config:
+    config = Config(access="open")
+    return dataclasses.replace(config, server=dataclasses.replace(config.server, **server))
+
+
+async def test_this_computer_reads_the_metrics(tmp_path: Path) -> None:
+    """They come in Prometheus' format, with the counts of the moment."""
+    async with running_server(serving(), tmp_path) as server:
+        code, headers, body = await ask(server.local_port, request("/metrics"))
+    assert (code, headers["content-type"]) == (200, CONTENT_TYPE)
+    assert headers["cache-control"] == "no-store"
+    assert b"\nlenscast_rooms 0.0\n" in body
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "X-Forwarded-For: 127.0.0.1",
+        "X-Forwarded-For: 203.0.113.9",
+        "Forwarded: for=203.0.113.9",
+        "X-Real-IP: 203.0.113.9",
+        "Via: 1.1 proxy",
+    ],
+)
+@pytest.mark.parametrize("trusted", [[], ["127.0.0.1"]])
+async def test_what_a_proxy_passes_on_does_not_come_from_this_computer(
+    tmp_path: Path, header: str, trusted: list[str]
+) -> None:
+    """Nor does it where the proxy runs here and is not known to be one."""
+    async with running_server(serving(trusted_proxies=trusted), tmp_path) as server:
+        code, _headers, body = await ask(server.local_port, request("/metrics", header))
+    assert code == 403
+    assert b"server.metrics" in body
+    assert b"lenscast_" not in body
+
+
+async def test_another_computer_does_not_read_them(tmp_path: Path) -> None:
+    """Who comes by an address of the network is refused."""
+    own = next(iter(addresses.lan_addresses()), None)
+    if own is None:
+        pytest.skip("this computer is on no network")
+    async with running_server(serving(tls="off"), tmp_path) as server:
+        message = request("/metrics", host=own)
+        assert (await ask(server.port, message, host=own))[0] == 403
+
+
+async def test_everyone_reads_them_where_the_configuration_says_so(tmp_path: Path) -> None:
+    """With `everyone` a forwarded request is answered as well."""
+    async with running_server(serving(metrics="everyone"), tmp_path) as server:
+        message = request("/metrics", "X-Forwarded-For: 203.0.113.9")
+        assert (await ask(server.local_port, message))[0] == 200
+
+
+async def test_nobody_reads_them_where_they_are_off(tmp_path: Path) -> None:
+    """With `off` there is nothing at that path."""
+    async with running_server(serving(metrics="off"), tmp_path) as server:
+        assert (await ask(server.local_port, request("/metrics")))[0] == 404
+
+
+async def test_metrics_are_not_on_the_plain_side_of_the_secure_port(tmp_path: Path) -> None:
+    """There is the way to https alone."""
+    async with running_server(serving(), tmp_path) as server:
+        assert (await ask(server.port, request("/metrics")))[0] == 307
