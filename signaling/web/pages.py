@@ -14,8 +14,8 @@ from tornado.web import HTTPError, RedirectHandler, RequestHandler, StaticFileHa
 
 from signaling.config import Video
 
-_MODULES = r"/js/([a-z0-9._-]+\.js)"
-_ASSETS = r"/((?:css|img)/[a-z0-9._-]+)"
+_MODULES = r"/pages/((?:[a-z0-9-]+/)+[a-z0-9-]+\.js)"
+_ASSETS = r"/pages/((?:[a-z0-9-]+/)+[a-z0-9-]+\.(?:css|svg))"
 
 _COMMENT = re.compile(r"^[ \t]*(//.*|/\*((?!\*/)[\s\S])*\*/[ \t]*)$", re.MULTILINE)
 """A comment that has its lines for itself. One before code on its line, such as a type, stays."""
@@ -103,9 +103,13 @@ def routes(video: Video) -> list[Rule]:
     return [
         url("/", RedirectHandler, {"url": "/receiver", "permanent": False}),
         *(
-            url(f"/{name}", PageHandler, {"page": pages / f"{name}.html", "settings": settings})
+            url(
+                f"/{name}",
+                PageHandler,
+                {"page": pages / name / f"{name}.html", "settings": settings},
+            )
             for name in ("sender", "receiver")
         ),
-        url(_MODULES, ModuleHandler, {"folder": pages / "js"}),
+        url(_MODULES, ModuleHandler, {"folder": pages}),
         url(_ASSETS, StaticFileHandler, {"path": str(pages)}),
     ]

@@ -35,7 +35,7 @@ BODY_SECONDS = 20.0
 MAX_HEADER_BYTES = 16384
 MAX_BODY_BYTES = 65536
 
-OPEN_PATHS = ("/healthz", "/trust", "/css/")
+OPEN_PATHS = ("/healthz", "/trust", *(f"/pages/{name}" for name in trust.STYLES))
 """What is answered whatever Host and Origin say, for it holds nothing that a stranger could use:
 monitors and load balancers ask /healthz by any address, and a phone must be able to read the trust
 page, with its style sheets, by whichever name it came."""

@@ -23,6 +23,9 @@ POLICY = (
 )
 """The page has no script, and comes by plain HTTP, where somebody on the way could add one."""
 
+STYLES = ("lib/page/theme.css", "trust/trust.css")
+"""The style sheets of the trust page, in the folder of all pages."""
+
 
 def routes(ca_pem: bytes, pages: Path) -> list[Rule]:
     """Return the routing rules of the trust page and of what it needs.
@@ -32,12 +35,12 @@ def routes(ca_pem: bytes, pages: Path) -> list[Rule]:
     Parameters
     ----------
     ca_pem: the CA's certificate.
-    pages: the folder that holds trust.html and css/.
+    pages: the folder of all pages.
 
     Raises ValueError when `ca_pem` holds no certificate, OSError when the page cannot be read.
     """
     ca = x509.load_pem_x509_certificate(ca_pem)
-    template = Template((pages / "trust.html").read_bytes())
+    template = Template((pages / "trust" / "trust.html").read_bytes())
     page = template.generate(name=_name(ca), fingerprint=tls.fingerprint(ca_pem))
     return [
         _file("/trust", page, "text/html; charset=utf-8"),
@@ -45,7 +48,7 @@ def routes(ca_pem: bytes, pages: Path) -> list[Rule]:
             "/trust/lenscast-ca.crt", ca.public_bytes(Encoding.DER), "application/x-x509-ca-cert"
         ),
         _file("/trust/lenscast.mobileconfig", profile(ca_pem), "application/x-apple-aspen-config"),
-        url(r"/css/((?:theme|trust)\.css)", StaticFileHandler, {"path": str(pages / "css")}),
+        url(f"/pages/({'|'.join(STYLES)})", StaticFileHandler, {"path": str(pages)}),
     ]
 
 

@@ -43,7 +43,7 @@ KEEP_CREDENTIALS = """
 """
 
 LOADED = """() => performance.getEntriesByType("resource").some(
-    ({ name, responseEnd }) => name.endsWith("/js/check-servers.js") && responseEnd > 0
+    ({ name, responseEnd }) => name.endsWith("/pages/lib/check/servers.js") && responseEnd > 0
 )"""
 """The check was fetched, so that it works without the server."""
 
@@ -348,7 +348,7 @@ async def test_the_icon_is_served(server: SignalingServer, pages: Pages) -> None
     """The icon that the pages name is an SVG document which their own policy lets through."""
     page = await pages.receiver(server)
     source = await page.locator('link[rel="icon"]').get_attribute("href")
-    assert source == "/img/icon.svg"
+    assert source == "/pages/lib/page/icon.svg"
     size = await page.evaluate(
         """(source) => new Promise((resolve, reject) => {
             const image = new Image();

@@ -58,7 +58,7 @@ async def is_marked(page: Page) -> bool:
     return bool(await page.evaluate("window.marked === true"))
 
 
-@pytest.mark.parametrize("module", ["sender-page", "sender-session"])
+@pytest.mark.parametrize("module", ["sender/page", "sender/session"])
 async def test_the_picture_goes_on_while_a_part_of_the_sender_page_is_missing(
     server: SignalingServer, patient: Pages, module: str
 ) -> None:
@@ -66,7 +66,7 @@ async def test_the_picture_goes_on_while_a_part_of_the_sender_page_is_missing(
     missing = Failing()
     receiver = await patient.receiver(server)
     sender = await patient.phone("about:blank")
-    await sender.route(f"**/js/{module}.js", missing)
+    await sender.route(f"**/pages/{module}.js", missing)
     await sender.goto(local_sender_link(server))
     await mark(sender)
     await phase(receiver, "live")
@@ -86,23 +86,23 @@ async def test_what_watches_the_network_is_asked_for_again(
     missing = Failing()
     async with wire(server.local_port) as between:
         sender = await patient.phone("about:blank")
-        await sender.route("**/js/sender-watch.js", missing)
+        await sender.route("**/pages/sender/watch.js", missing)
         await sender.goto(between.link("sender", server))
         await missing.failed()
         missing.over = True
-        async with sender.expect_response("**/js/sender-watch.js"):
+        async with sender.expect_response("**/pages/sender/watch.js"):
             between.cut()
         await patient.close()
 
 
-@pytest.mark.parametrize("module", ["receiver-page", "receiver-tile"])
+@pytest.mark.parametrize("module", ["receiver/page", "receiver/tile"])
 async def test_the_receiver_page_comes_when_its_missing_part_does(
     server: SignalingServer, patient: Pages, module: str
 ) -> None:
     """Nobody has to load it again by hand."""
     missing = Failing()
     receiver = await patient.laptop("about:blank")
-    await receiver.route(f"**/js/{module}.js", missing)
+    await receiver.route(f"**/pages/{module}.js", missing)
     await receiver.goto(server.receiver_link)
     await expect(receiver.locator("#loading")).to_be_visible()
     missing.over = True
@@ -116,7 +116,7 @@ async def test_a_page_is_loaded_anew_where_the_browser_does_not_ask_again(
     """The server answers, and still the module fails, as where a failure is kept: but once only."""
     missing = Failing()
     receiver = await patient.laptop("about:blank")
-    await receiver.route("**/js/receiver-page.js", missing)
+    await receiver.route("**/pages/receiver/page.js", missing)
     await receiver.goto(server.receiver_link)
     await mark(receiver)
     async with receiver.expect_navigation():
@@ -130,7 +130,9 @@ async def test_a_page_is_loaded_anew_where_the_browser_does_not_ask_again(
     assert await is_marked(receiver)
 
 
-@pytest.mark.parametrize(("role", "module"), [("sender", "socket"), ("receiver", "loading")])
+@pytest.mark.parametrize(
+    ("role", "module"), [("sender", "lib/signaling/socket"), ("receiver", "lib/page/loading")]
+)
 async def test_a_page_of_which_nothing_runs_says_so(
     server: SignalingServer, patient: Pages, role: str, module: str
 ) -> None:
@@ -138,7 +140,7 @@ async def test_a_page_of_which_nothing_runs_says_so(
     missing = Failing()
     link = {"sender": local_sender_link(server), "receiver": server.receiver_link}[role]
     page = await patient.phone("about:blank")
-    await page.route(f"**/js/{module}.js", missing)
+    await page.route(f"**/pages/{module}.js", missing)
     await page.goto(link)
     await expect(page.locator("#unloaded")).to_be_visible()
     missing.over = True

@@ -16,7 +16,7 @@ from tests.running_server import running_server
 
 # Two peers in one page, connected; `done` waits for a negotiation of the side that offers.
 PAIR = """async () => {
-    const { Peer } = await import("/js/peer.js");
+    const { Peer } = await import("/pages/lib/media/peer.js");
     window.servers = (username) =>
         [{ urls: "turn:127.0.0.1:3478?transport=udp", username, credential: "secret" }];
     const ends = {};

@@ -388,9 +388,11 @@ async def test_the_check_does_not_keep_the_camera_waiting(
     sender = await pages.sender(server, allowed=False)
     await phase(sender, "idle")
     loaded = "performance.getEntriesByType('resource').map((r) => r.name)"
-    assert not [name for name in await sender.evaluate(loaded) if "/js/check" in name]
+    assert not [name for name in await sender.evaluate(loaded) if "/lib/check/" in name]
     await sender.locator("#start").click()
-    await sender.wait_for_function(f"() => {loaded}.some((name) => name.endsWith('/js/check.js'))")
+    await sender.wait_for_function(
+        f"() => {loaded}.some((name) => name.endsWith('/pages/lib/check/check.js'))"
+    )
 
 
 GROW = """(() => {

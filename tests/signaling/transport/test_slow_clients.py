@@ -128,7 +128,9 @@ async def test_a_client_that_reads_no_answer_is_ended(
             await loop.sock_connect(greedy, ("127.0.0.1", server.local_port))
             with contextlib.suppress(BlockingIOError):
                 for _ in range(3000):
-                    greedy.send(request("/js/socket.js").replace(b"close", b"keep-alive"))
+                    greedy.send(
+                        request("/pages/lib/signaling/socket.js").replace(b"close", b"keep-alive")
+                    )
             async with asyncio.timeout(SECONDS):
                 while len(server._streams) <= open_before:
                     await asyncio.sleep(0.01)

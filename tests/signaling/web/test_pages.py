@@ -48,25 +48,25 @@ async def test_a_page_comes_with_the_presets_of_the_configuration(
 @pytest.mark.parametrize(
     "path",
     [
-        "/js/../../config.yaml",
-        "/js/%2e%2e/%2e%2e/config.yaml",
-        "/js/..%2f..%2fconfig.yaml",
-        "/js/%252e%252e%252fconfig.yaml",
-        "/js/..%5c..%5cconfig.yaml",
-        "/js/..\\..\\config.yaml",
-        "/js/%c0%ae%c0%ae/config.yaml",
-        "/js//etc/passwd",
-        "/js/%2fetc%2fpasswd",
+        "/pages/lib/page/../../config.yaml",
+        "/pages/lib/page/%2e%2e/%2e%2e/config.yaml",
+        "/pages/lib/page/..%2f..%2fconfig.yaml",
+        "/pages/lib/page/%252e%252e%252fconfig.yaml",
+        "/pages/lib/page/..%5c..%5cconfig.yaml",
+        "/pages/lib/page/..\\..\\config.yaml",
+        "/pages/lib/page/%c0%ae%c0%ae/config.yaml",
+        "/pages/lib/page//etc/passwd",
+        "/pages/lib/page/%2fetc%2fpasswd",
         "//etc/passwd",
-        "/js/C:%5cboot.ini",
-        "/js/socket.js%00.css",
-        "/js/socket.js%0a",
-        "/js/",
-        "/css/../sender.html",
+        "/pages/lib/page/C:%5cboot.ini",
+        "/pages/lib/signaling/socket.js%00.css",
+        "/pages/lib/signaling/socket.js%0a",
+        "/pages/lib/page/",
+        "/pages/lib/../sender/sender.html",
         "/config.yaml",
         "/sender.html",
         "/.git/config",
-        "http://127.0.0.1/js/socket.js",
+        "http://127.0.0.1/pages/lib/signaling/socket.js",
         "config.yaml",
     ],
 )
@@ -78,7 +78,15 @@ async def test_no_path_leads_out_of_the_pages(tmp_path: Path, path: str) -> None
         assert code == 400 or b"nothing here" in body
 
 
-@pytest.mark.parametrize("path", ["/js/..", "/js/.", "/css/..", "/js/.hidden", "/js/..."])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/pages/lib/page/..",
+        "/pages/lib/page/.",
+        "/pages/lib/page/.hidden",
+        "/pages/lib/page/...",
+    ],
+)
 async def test_what_is_no_file_of_the_pages_is_not_served(tmp_path: Path, path: str) -> None:
     """A folder is not listed, nor is its parent."""
     async with running_server(Config(), tmp_path) as server:
@@ -90,14 +98,16 @@ async def test_what_is_no_file_of_the_pages_is_not_served(tmp_path: Path, path: 
 async def test_a_path_with_a_nul_byte_is_no_request(tmp_path: Path) -> None:
     """Such a line is not HTTP."""
     async with running_server(Config(), tmp_path) as server:
-        code, _headers, body = await ask(server.local_port, request("/js/socket.js\0.css"))
+        code, _headers, body = await ask(
+            server.local_port, request("/pages/lib/signaling/socket.js\0.css")
+        )
         assert (code, body) == (400, b"")
 
 
 async def test_modules_are_javascript_and_are_checked_for_change(tmp_path: Path) -> None:
     """A module has the type that browsers demand, and an ETag that saves sending it again."""
     async with running_server(Config(), tmp_path) as server:
-        answer = await get(server, "/js/socket.js")
+        answer = await get(server, "/pages/lib/signaling/socket.js")
         assert answer.headers["Content-Type"].startswith("text/javascript")
         assert answer.headers["Cache-Control"] == "no-cache"
         again = await AsyncHTTPClient().fetch(
@@ -111,7 +121,7 @@ async def test_modules_are_javascript_and_are_checked_for_change(tmp_path: Path)
 async def test_what_is_text_is_sent_compressed(tmp_path: Path) -> None:
     """Pages and modules take a fraction of their size on the way, and come out whole."""
     async with running_server(Config(), tmp_path) as server:
-        for path in ("/sender", "/js/socket.js", "/css/theme.css"):
+        for path in ("/sender", "/pages/lib/signaling/socket.js", "/pages/lib/page/theme.css"):
             url = f"http://127.0.0.1:{server.local_port}{path}"
             plain = await AsyncHTTPClient().fetch(url)
             packed = await AsyncHTTPClient().fetch(
@@ -133,11 +143,11 @@ def test_the_pages_name_only_files_that_exist() -> None:
     """Every script, style sheet and picture that a page or a module names is there."""
     folder = pages.folder()
     named = set()
-    for page in folder.glob("*.html"):
-        named |= set(re.findall(r'(?:src|href)="/((?:js|css|img)/[^"#]+)"', page.read_text()))
-    for module in (folder / "js").glob("*.js"):
-        for found in re.findall(r'from "\./([^"]+)"', module.read_text()):
-            named.add(f"js/{found}")
+    for page in folder.rglob("*.html"):
+        named |= set(re.findall(r'(?:src|href)="/pages/([^"#]+)"', page.read_text()))
+    for module in folder.rglob("*.js"):
+        for found in re.findall(r'(?:from |import\()"(\.[^"]+)"', module.read_text()):
+            named.add(str((module.parent / found).resolve().relative_to(folder)))
     assert named
     assert {name for name in named if not (folder / name).is_file()} == set()
 
@@ -170,7 +180,7 @@ def test_modules_come_without_the_comments_that_have_their_own_lines() -> None:
 async def test_a_module_that_the_browser_has_is_not_sent_again(tmp_path: Path) -> None:
     """Asked again with its ETag, the answer is 304 without a body."""
     async with running_server(Config(), tmp_path) as server:
-        url = f"http://127.0.0.1:{server.local_port}/js/socket.js"
+        url = f"http://127.0.0.1:{server.local_port}/pages/lib/signaling/socket.js"
         first = await AsyncHTTPClient().fetch(url)
         assert b"@param" not in first.body
         again = {"If-None-Match": first.headers["ETag"]}
@@ -178,7 +188,9 @@ async def test_a_module_that_the_browser_has_is_not_sent_again(tmp_path: Path) -
         assert (second.code, second.body) == (304, b"")
 
 
-@pytest.mark.parametrize("path", ["sender", "receiver", "js/socket.js", "css/theme.css"])
+@pytest.mark.parametrize(
+    "path", ["sender", "receiver", "pages/lib/signaling/socket.js", "pages/lib/page/theme.css"]
+)
 async def test_a_page_can_be_asked_about(tmp_path: Path, path: str) -> None:
     """HEAD gives what GET gives, and no body."""
     async with running_server(Config(), tmp_path) as server:

@@ -27,7 +27,17 @@ def serving(**server: Any) -> Config:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/sender", "/receiver", "/js/socket.js", "/metrics", "/ws", "/events", "/nothing"]
+    "path",
+    [
+        "/",
+        "/sender",
+        "/receiver",
+        "/pages/lib/signaling/socket.js",
+        "/metrics",
+        "/ws",
+        "/events",
+        "/nothing",
+    ],
 )
 async def test_a_name_made_to_point_here_is_refused(tmp_path: Path, path: str) -> None:
     """Every path that has anything to take is refused to a foreign Host (DNS rebinding), with the
@@ -39,7 +49,7 @@ async def test_a_name_made_to_point_here_is_refused(tmp_path: Path, path: str) -
     assert b"server.hosts" in body
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/trust", "/css/trust.css"])
+@pytest.mark.parametrize("path", ["/healthz", "/trust", "/pages/trust/trust.css"])
 async def test_what_holds_nothing_to_take_is_open_to_any_name(tmp_path: Path, path: str) -> None:
     """A monitor, and a phone that is to trust this laptop, may come by any name."""
     async with running_server(OPEN, tmp_path) as server:

@@ -24,7 +24,12 @@ from signaling.web import trust
 PAGES = Path(__file__).parents[3] / "pages"
 CHROMIUM = Path("/usr/bin/chromium")
 POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:"
-PATHS = ["/trust", "/trust/lenscast-ca.crt", "/trust/lenscast.mobileconfig", "/css/trust.css"]
+PATHS = [
+    "/trust",
+    "/trust/lenscast-ca.crt",
+    "/trust/lenscast.mobileconfig",
+    "/pages/trust/trust.css",
+]
 
 
 class Outline(HTMLParser):
@@ -101,8 +106,8 @@ async def test_other_methods(ca_pem: bytes) -> None:
 
 async def test_only_its_own_styles(ca_pem: bytes) -> None:
     """Of the style sheets, those of the page are served and no others."""
-    assert (await fetch(ca_pem, "/css/theme.css")).code == 200
-    assert (await fetch(ca_pem, "/css/receiver.css")).code == 404
+    assert (await fetch(ca_pem, "/pages/lib/page/theme.css")).code == 200
+    assert (await fetch(ca_pem, "/pages/receiver/receiver.css")).code == 404
 
 
 async def test_page_names_ca_and_fingerprint(ca_pem: bytes) -> None:

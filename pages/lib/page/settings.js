@@ -1,0 +1,93 @@
+/**
+ * What a page is opened with: the link's fragment, the video presets that the server writes into the page, and
+ * bitrates for what is between them. Imports nothing; the element is `<meta name="lenscast:video" content="JSON">`.
+ */
+
+/**
+ * @typedef {object} Preset
+ * @property {string} label
+ * @property {number} width in pixels
+ * @property {number} height in pixels
+ * @property {number} frameRate in frames per second
+ * @property {number} maxBitrate in bits per second
+ */
+
+/** @typedef {{ presets: Record<string, Preset>, default: string }} Presets */
+
+/**
+ * Read the presets from the page's head.
+ * @returns {Presets}
+ * @throws {SyntaxError | TypeError} when the server did not fill them in
+ */
+export function readPresets() {
+  const meta = document.querySelector('meta[name="lenscast:video"]');
+  if (!(meta instanceof HTMLMetaElement)) {
+    throw new TypeError("The page has no video presets.");
+  }
+  return JSON.parse(meta.content);
+}
+
+/**
+ * What the camera is opened with, until a person chooses.
+ * @param {Presets} known
+ * @returns {import("../../sender/camera.js").Choice}
+ */
+export function firstChoice({ presets, default: preset }) {
+  const { width, height, frameRate } = presets[preset];
+  return { facing: "environment", width, height, frameRate, preset };
+}
+
+/**
+ * What is sent of it at most, until more is known.
+ * @param {Presets} known
+ * @returns {import("../media/video.js").VideoLimits}
+ */
+export function firstLimits({ presets, default: preset }) {
+  const { maxBitrate, frameRate } = presets[preset];
+  return { maxBitrate, maxFramerate: frameRate };
+}
+
+/**
+ * A bitrate cap for settings that are no preset: between the two presets that send the next fewer and the next
+ * more pixels a second, on a straight line; outside of them, in proportion.
+ * @param {{ width: number, height: number, frameRate: number }} settings
+ * @param {Presets} presets
+ * @returns {number} in bits per second
+ */
+export function bitrateFor(settings, presets) {
+  const wanted = pixelRate(settings);
+  const known = Object.values(presets.presets)
+    .map((preset) => ({ rate: pixelRate(preset), bitrate: preset.maxBitrate }))
+    .sort((a, b) => a.rate - b.rate);
+  const above = known.findIndex((point) => point.rate >= wanted);
+  if (above <= 0) {
+    const edge = above === 0 ? known[0] : known[known.length - 1];
+    return Math.round((edge.bitrate * wanted) / edge.rate);
+  }
+  const [low, high] = [known[above - 1], known[above]];
+  const share = (wanted - low.rate) / (high.rate - low.rate);
+  return Math.round(low.bitrate + share * (high.bitrate - low.bitrate));
+}
+
+/** @param {{ width: number, height: number, frameRate: number }} settings */
+function pixelRate({ width, height, frameRate }) {
+  return width * height * frameRate;
+}
+
+/**
+ * Read a link's fragment, `#ROOM.KEY`, `#ROOM` or nothing.
+ * @param {string} hash as `location.hash` gives it
+ * @returns {{ room?: string, key?: string }}
+ */
+export function readFragment(hash) {
+  const text = hash.replace(/^#/, "");
+  if (text === "") {
+    return {};
+  }
+  const dot = text.indexOf(".");
+  if (dot < 0) {
+    return { room: text };
+  }
+  const key = text.slice(dot + 1);
+  return key === "" ? { room: text.slice(0, dot) } : { room: text.slice(0, dot), key };
+}

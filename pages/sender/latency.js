@@ -1,0 +1,120 @@
+/**
+ * What the receivers' figures need from the sender: its clock, when its frames were captured, and how sending goes.
+ * Says it over the data channel, to those who ask. Imports the messages' reader from latency; of the page it knows
+ * the preview only.
+ */
+
+import { MAX_CAPTURES, readMessage } from "../lib/stats/latency.js";
+
+/** @typedef {{ connection: RTCPeerConnection | null, tell: (text: string) => void }} Asking as of a `Peer` */
+
+/** Between two reports, in milliseconds. */
+const INTERVAL = 2_000;
+/** A receiver that asked for the clock no more, in milliseconds, does not show figures now: no reports for it. */
+const SILENCE = 6_000;
+
+export class SenderReports {
+  #preview;
+  /** @type {Map<Asking, number>} to the time of its last question */
+  #asking = new Map();
+  /** @type {number[]} capture times on this page's clock, in milliseconds, the oldest first */
+  #captures = [];
+  #timer = 0;
+  #watching = false;
+
+  /** @param {() => HTMLVideoElement | null} preview the video that shows the camera which is sent */
+  constructor(preview) {
+    this.#preview = preview;
+  }
+
+  /**
+   * Take in what a receiver said over its data channel.
+   * @param {Asking} peer
+   * @param {string} text
+   */
+  receive(peer, text) {
+    const received = performance.now();
+    const message = readMessage(text);
+    if (message?.type !== "clock") {
+      return;
+    }
+    const { sent } = message;
+    const answer = { type: "clock", sent, received, answered: performance.now() };
+    peer.tell(JSON.stringify(answer));
+    this.#asking.set(peer, received);
+    this.#watch();
+    if (this.#timer === 0) {
+      void this.#round();
+    }
+  }
+
+  async #round() {
+    const now = performance.now();
+    for (const [peer, asked] of this.#asking) {
+      if (now - asked > SILENCE) {
+        this.#asking.delete(peer);
+      }
+    }
+    if (this.#asking.size === 0) {
+      this.#timer = 0;
+      return;
+    }
+    this.#timer = setTimeout(() => void this.#round(), INTERVAL);
+    await Promise.all([...this.#asking.keys()].map((peer) => this.#report(peer)));
+  }
+
+  /** @param {Asking} peer */
+  async #report(peer) {
+    const captures = this.#captures.slice();
+    try {
+      const stats = peer.connection ? await peer.connection.getStats() : new Map();
+      peer.tell(JSON.stringify({ type: "report", captures, ...readSending(stats) }));
+    } catch (error) {
+      // The connection was closed meanwhile: there is nobody to report to.
+      console.debug("No report:", error);
+    }
+  }
+
+  /** Note when each frame of the preview was captured, while somebody asks. */
+  #watch() {
+    const video = this.#preview();
+    if (this.#watching || !video || !("requestVideoFrameCallback" in video)) {
+      return;
+    }
+    this.#watching = true;
+    video.requestVideoFrameCallback((_now, { captureTime }) => {
+      this.#watching = false;
+      if (captureTime !== undefined) {
+        this.#captures.push(Math.round(captureTime * 10) / 10);
+        this.#captures.splice(0, this.#captures.length - MAX_CAPTURES);
+      }
+      if (this.#asking.size > 0) {
+        this.#watch();
+      }
+    });
+  }
+}
+
+/**
+ * What the sending side alone knows of a connection.
+ * @param {RTCStatsReport | Map<string, any>} stats
+ */
+export function readSending(stats) {
+  /** @type {Record<string, any>[]} */
+  const all = [];
+  stats.forEach((/** @type {Record<string, any>} */ stat) => all.push(stat));
+  const video = all.find((stat) => stat.type === "outbound-rtp" && stat.kind === "video");
+  const transport = all.find((stat) => stat.type === "transport");
+  const pair =
+    stats.get(transport?.selectedCandidatePairId) ??
+    all.find((stat) => stat.type === "candidate-pair" && stat.nominated && stat.selected);
+  const candidate = stats.get(pair?.localCandidateId);
+  const encoded = video?.framesEncoded > 0 ? video?.totalEncodeTime / video?.framesEncoded : NaN;
+  return {
+    limitation: video?.qualityLimitationReason,
+    encoder: video?.encoderImplementation,
+    encodeTime: Number.isFinite(encoded) ? encoded * 1000 : undefined,
+    candidate: candidate?.candidateType,
+    protocol: candidate?.relayProtocol ?? candidate?.protocol,
+  };
+}
