@@ -200,7 +200,7 @@ async def test_whatever_comes_keeps_a_stream(
     """Two heartbeats may be missed, counted from the last event of any kind; no third."""
     page = await pages.receiver(server)
     await page.clock.install()
-    await Module(page).call("socket-http", STREAM)
+    await Module(page).call("lib/signaling/socket-http", STREAM)
     for _ in range(3):
         await page.clock.fast_forward(30_000)
         assert await page.evaluate("ended") == []

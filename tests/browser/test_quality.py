@@ -299,13 +299,13 @@ async def test_steps_follow_what_limits_for_long(
     module: Module, samples: list[tuple[str, int]], steps: list[int]
 ) -> None:
     """One step down after ten seconds of "cpu", one up after thirty of "none"."""
-    assert await module.call("sender-load", ADAPT, samples) == steps
+    assert await module.call("sender/load", ADAPT, samples) == steps
 
 
 async def test_a_step_up_that_fails_is_tried_again_later_each_time(module: Module) -> None:
     """The wait for the next step up is twice as long after each that failed: no swinging."""
     waits = await module.call(
-        "sender-load",
+        "sender/load",
         """(() => {
             const adaptation = new m.Adaptation();
             let now = 0;
@@ -325,7 +325,7 @@ async def test_a_step_up_that_fails_is_tried_again_later_each_time(module: Modul
 async def test_samples_far_apart_are_not_one_long_time(module: Module) -> None:
     """A page that slept for a minute was not busy for a minute."""
     step = await module.call(
-        "sender-load",
+        "sender/load",
         "(() => { const x = new m.Adaptation(); x.add('cpu', 0); x.add('cpu', 60000);"
         " return x.step; })()",
     )
@@ -345,7 +345,7 @@ async def test_what_was_to_be_kept_goes_last(
     """Sharp gives frames away first, smooth gives pixels away first."""
     limits = {"maxBitrate": 1_500_000, "maxFramerate": 30, "priority": priority}
     steps = await module.call(
-        "sender-load",
+        "sender/load",
         "[0, 1, 2, 3].map((step) => m.stepped(a[0], step))"
         ".map((l) => [l.scaleResolutionDownBy, l.maxFramerate])",
         limits,
@@ -423,4 +423,4 @@ async def test_a_picture_made_smaller_by_the_network_is_helped_to_grow(
     module: Module, samples: list[tuple[str, float | None, int]], steps: list[str | None]
 ) -> None:
     """While bandwidth limits: probe until enough is there, then ask for the full resolution."""
-    assert await module.call("sender-growth", GROW, samples) == steps
+    assert await module.call("sender/growth", GROW, samples) == steps

@@ -59,7 +59,7 @@ async def test_both_pages_show_the_same_words(server: SignalingServer, pages: Pa
     sender, receiver = await both(server, pages)
     words = await words_on_sender(sender)
     assert words == await words_on_receiver(receiver)
-    known = await Module(receiver).call("word-list", "m.WORDS")
+    known = await Module(receiver).call("lib/words/list", "m.WORDS")
     assert set(words.split()) <= set(known)
 
 
@@ -147,7 +147,7 @@ async def test_words_follow_from_both_certificates(server: SignalingServer, page
         descriptions(RECEIVER, SENDER, offers=True),
     ]
     words = await module.call(
-        "words", "await Promise.all(a.map((e) => m.wordsOf(m.certificatesOf(e))))", *ends
+        "lib/words/words", "await Promise.all(a.map((e) => m.wordsOf(m.certificatesOf(e))))", *ends
     )
     assert words[0] == words[1]
     assert len(set(words)) == len(words) - 1
@@ -157,14 +157,16 @@ async def test_every_fingerprint_counts(server: SignalingServer, pages: Pages) -
     """One more, of another hash, is another code: a browser may go by either. Case is not."""
     module = Module(await pages.receiver(server))
     more = SENDER + "a=fingerprint:sha-512 DD:04\r\n"
-    read = await module.call("words", "a.map(m.fingerprints)", SENDER, SENDER.lower(), more, "")
+    read = await module.call(
+        "lib/words/words", "a.map(m.fingerprints)", SENDER, SENDER.lower(), more, ""
+    )
     assert read == ["sha-256 AA:01", "sha-256 AA:01", "sha-256 AA:01 sha-512 DD:04", ""]
     none = descriptions(SENDER, "v=0\r\n", offers=True)
-    assert await module.call("words", "m.certificatesOf(a[0])", none) is None
+    assert await module.call("lib/words/words", "m.certificatesOf(a[0])", none) is None
 
 
 async def test_the_list_has_2048_words(server: SignalingServer, pages: Pages) -> None:
     """All different, of 3 to 6 letters, so that four of them are 44 bits."""
-    words = await Module(await pages.receiver(server)).call("word-list", "m.WORDS")
+    words = await Module(await pages.receiver(server)).call("lib/words/list", "m.WORDS")
     assert len(words) == len(set(words)) == 2048
     assert all(word.isascii() and word.islower() and 3 <= len(word) <= 6 for word in words)
