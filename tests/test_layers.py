@@ -23,14 +23,26 @@ LAYERS: list[set[str]] = [
     {"signaling.host.tls"},
     {"signaling.config"},
     {"signaling.turn_mode"},
-    {"signaling.room.refusal", "signaling.room.resume"},
-    {"signaling.room.links", "signaling.room.messages"},
+    {"signaling.room.refusal", "signaling.room.codes", "signaling.room.links"},
+    {"signaling.room.fields", "signaling.room.room_type"},
+    {"signaling.room.messages"},
+    {"signaling.room.deliveries", "signaling.room.history", "signaling.room.seals"},
+    {"signaling.room.documents"},
+    {"signaling.room.room"},
+    {"signaling.room.changes", "signaling.room.conversation", "signaling.room.door"},
+    {"signaling.room.welcome"},
     {"signaling.room.rooms"},
     {"signaling.transport.outbox", "signaling.transport.guard", "signaling.transport.framing"},
     {"signaling.transport.hub"},
     {"signaling.transport.websocket", "signaling.transport.events"},
+    {"signaling.room_types.camera"},
     {"signaling.web.headers", "signaling.web.hosts", "signaling.web.port"},
-    {"signaling.web.pages", "signaling.web.open_streams", "signaling.web.reports"},
+    {
+        "signaling.web.pages",
+        "signaling.web.open_streams",
+        "signaling.web.reports",
+        "signaling.web.api",
+    },
     {"signaling.web.entrance", "signaling.web.trust"},
     {"signaling.web.routes"},
     {"signaling.server"},
@@ -52,7 +64,9 @@ LAYERS: list[set[str]] = [
     {"lenscast.__main__"},
 ]
 PACKAGES = {"turn", "signaling", "lenscast"}
-FOLDERS = PACKAGES | {f"signaling.{name}" for name in ("host", "room", "transport", "web")}
+FOLDERS = PACKAGES | {
+    f"signaling.{name}" for name in ("host", "room", "room_types", "transport", "web")
+}
 """Folders whose __init__.py holds nothing but a sentence."""
 
 

@@ -42,26 +42,27 @@ class RelayLimits:
 
 
 class TokenBucket:
-    """Bytes that a peer may send now: one second's worth at most.
+    """Lets `rate` a second through, and `burst` at once.
 
     Parameters
     ----------
-    rate: bytes per second.
+    rate, burst: in whatever `take` counts, such as bytes or messages.
     now: seconds of a clock that only goes forward, as in `take`.
     """
 
-    __slots__ = ("_last", "_rate", "_tokens")
+    __slots__ = ("_burst", "_last", "_rate", "_tokens")
 
-    def __init__(self, rate: float, now: float) -> None:
+    def __init__(self, rate: float, burst: float, now: float) -> None:
         self._rate = rate
-        self._tokens = rate
+        self._burst = burst
+        self._tokens = float(burst)
         self._last = now
 
-    def take(self, size: int, now: float) -> bool:
-        """Take so many bytes, if they are there."""
+    def take(self, size: float, now: float) -> bool:
+        """Take so many, if they are there."""
         tokens = self._tokens
         if now > self._last:
-            tokens = min(self._rate, tokens + (now - self._last) * self._rate)
+            tokens = min(self._burst, tokens + (now - self._last) * self._rate)
             self._last = now
         if tokens < size:
             self._tokens = tokens

@@ -17,11 +17,14 @@ from ipaddress import (
 )
 from urllib.parse import urlsplit
 
+from tornado.httputil import HTTPServerRequest
+
 from signaling.config import Server
 from signaling.host import addresses
 from signaling.setup_error import SetupError
 
 _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.IGNORECASE | re.ASCII)
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Via")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -191,3 +194,11 @@ def _network(entry: str, index: int) -> IPv4Network | IPv6Network:
             f"server.trusted_proxies[{index}] must be an address or a network, as in 127.0.0.1 "
             f"or 10.0.0.0/8, not {entry!r}."
         ) from error
+
+
+def is_local(request: HTTPServerRequest) -> bool:
+    """Whether a request comes from this computer, and from no proxy on it."""
+    # What a proxy passes on comes from the loopback address as well, trusted or not.
+    address = read_address(request.remote_ip or "")
+    forwarded = any(name in request.headers for name in _FORWARDED)
+    return address is not None and address.is_loopback and not forwarded

@@ -9,9 +9,7 @@ from typing import Any, Literal
 from tornado.web import RequestHandler
 
 from signaling.metrics import CONTENT_TYPE, Metrics
-from signaling.web.hosts import read_address
-
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Via")
+from signaling.web.hosts import is_local
 
 
 class HealthHandler(RequestHandler):
@@ -37,7 +35,7 @@ class MetricsHandler(RequestHandler):
 
     def get(self) -> None:
         """The figures, or why not."""
-        if self._readers == "loopback" and not self._is_local():
+        if self._readers == "loopback" and not is_local(self.request):
             self.set_status(403)
             self.set_header("Content-Type", "text/plain; charset=utf-8")
             self.finish(
@@ -48,10 +46,3 @@ class MetricsHandler(RequestHandler):
         self.set_header("Content-Type", CONTENT_TYPE)
         self.set_header("Cache-Control", "no-store")
         self.finish(self._metrics.text())
-
-    def _is_local(self) -> bool:
-        # What a proxy on this computer passes on comes from the loopback address as well, whether
-        # or not that proxy is trusted.
-        address = read_address(self.request.remote_ip or "")
-        forwarded = any(name in self.request.headers for name in _FORWARDED)
-        return address is not None and address.is_loopback and not forwarded

@@ -46,6 +46,7 @@ def main_site(
     hub: Hub,
     metrics: Metrics,
     health: Callable[[], dict[str, Any]],
+    more: Sequence[Rule],
     ca_pem: bytes | None,
 ) -> HTTPServer:
     """Everything: the WebSocket, its fallback, the pages, the reports, the trust page.
@@ -54,6 +55,7 @@ def main_site(
     ----------
     metrics: what /metrics answers.
     health: gives what /healthz answers.
+    more: further routes, such as those of `api`.
     ca_pem: the local CA's certificate, for the trust page; None where there is no such CA.
 
     Raises
@@ -66,6 +68,7 @@ def main_site(
         *events.routes(hub, limits),
         url("/healthz", reports.HealthHandler, {"report": health}),
         *_metrics_route(config, metrics),
+        *more,
         *pages.routes(config.video),
         *(trust.routes(ca_pem, pages.folder()) if ca_pem else []),
     ]

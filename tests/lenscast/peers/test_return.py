@@ -141,7 +141,7 @@ async def test_a_client_that_is_a_new_peer_starts_anew(tmp_path: Path) -> None:
         cut_off(sender)
         assert await received(sender) == PeerDisconnected("receiver", other, "lost")
         assert isinstance(await received(sender), TurnConfig)
-        assert await received(sender) == PeerConnected("receiver", other)
+        assert await received(sender) == PeerConnected("receiver", other, offers=True)
         assert sender.registered.id != identity
 
 

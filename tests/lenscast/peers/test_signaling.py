@@ -36,7 +36,9 @@ async def test_a_client_registers_and_hears_of_the_other_side(tmp_path: Path) ->
             assert receiver.registered.room == sender.registered.room == server.room
             met = await receiver.receive()
             assert met == PeerConnected("sender", sender.registered.id, "Camera")
-            assert await sender.receive() == PeerConnected("receiver", receiver.registered.id)
+            assert await sender.receive() == PeerConnected(
+                "receiver", receiver.registered.id, offers=True
+            )
             await sender.send(State({"status": "live"}))
             assert await receiver.receive() == State({"status": "live"}, from_=sender.registered.id)
         gone = await receiver.receive()
