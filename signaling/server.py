@@ -37,6 +37,7 @@ from signaling.web.hosts import Proxies
 from signaling.web.open_streams import OpenStreams
 from signaling.web.port import Port, bind
 from turn.embedded import EmbeddedTurn
+from turn.tasks import report_death
 
 log = logging.getLogger(__name__)
 
@@ -189,7 +190,7 @@ class SignalingServer:
         if self._relay:
             await self._relay.start(self._addresses(), self.port, self.local_port)
         self._ticker = asyncio.create_task(self._tick(), name="ticker")
-        self._ticker.add_done_callback(_report_death)
+        self._ticker.add_done_callback(report_death)
 
     async def stop(self) -> None:
         """Tell every client (close code 1001), and close all sockets, within 2 s."""
@@ -350,8 +351,3 @@ def _is_loopback(origin: str) -> bool:
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def _report_death(task: "asyncio.Task[None]") -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("the %s failed", task.get_name(), exc_info=error)

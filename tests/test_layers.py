@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 LAYERS: list[set[str]] = [
-    {"turn.credentials", "turn.limits", "turn.stun"},
+    {"turn.credentials", "turn.limits", "turn.stun", "turn.tasks"},
     {"turn.servers", "turn.coturn", "turn.access", "turn.allocations"},
     {"turn.fields"},
     {"turn.requests"},
@@ -47,7 +47,13 @@ LAYERS: list[set[str]] = [
     {"signaling.web.routes"},
     {"signaling.server"},
     {"signaling.doctor.findings", "signaling.doctor.visit"},
-    {"signaling.doctor.ports", "signaling.doctor.relays", "signaling.doctor.certificates"},
+    {
+        "signaling.doctor.ports",
+        "signaling.doctor.relays",
+        "signaling.doctor.certificates",
+        "signaling.doctor.network",
+    },
+    {"signaling.doctor.diagnosis", "signaling.doctor.at_start"},
     {"signaling.doctor"},
     {"signaling.serve"},
     {"signaling.__main__"},

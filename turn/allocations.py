@@ -164,7 +164,8 @@ class Allocations:
         """Allocate a relayed address that nobody can guess from others."""
         owner = self._owners.get(peer_id)
         if owner is None:
-            bucket = TokenBucket(self._limits.bytes_per_second, self._limits.bytes_per_second, now)
+            rate = self._limits.bytes_per_second
+            bucket = TokenBucket(rate, burst=rate, now=now)
             owner = self._owners[peer_id] = Owner(peer_id, bucket)
         allocation = Allocation(client, owner, username, self._free_port(even), now + lifetime)
         self._by_port[allocation.port] = allocation

@@ -16,6 +16,7 @@ from turn.access import Access
 from turn.limits import RelayLimits
 from turn.relay import Figures, Relay
 from turn.servers import Grant, IceServer
+from turn.tasks import report_death
 from turn.tcp import TcpConnections
 from turn.udp import UdpEndpoint
 
@@ -76,7 +77,7 @@ class EmbeddedTurn:
         self._local_port = local_port
         self.set_addresses(addresses)
         self._sweeper = asyncio.create_task(self._sweep(), name="TURN sweeper")
-        self._sweeper.add_done_callback(_report_death)
+        self._sweeper.add_done_callback(report_death)
 
     async def stop(self) -> None:
         """Close all sockets and connections."""
@@ -187,8 +188,3 @@ class EmbeddedTurn:
             self._tcp.sweep(now)
             for endpoint in self._udp.values():
                 endpoint.sweep()
-
-
-def _report_death(task: "asyncio.Task[None]") -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("the %s failed", task.get_name(), exc_info=error)
