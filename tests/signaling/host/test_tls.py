@@ -215,7 +215,7 @@ def test_damaged_file(folder: Path, name: str, content: bytes | None) -> None:
 def test_lost_ca_key(folder: Path) -> None:
     """A CA without its key is reported; no new key takes its place."""
     (folder / "ca-key.pem").unlink()
-    with pytest.raises(SetupError, match=f"{folder / 'ca-key.pem'} is not there"):
+    with pytest.raises(SetupError, match=f"{folder / 'ca-key.pem'} is missing"):
         tls.local_ca_context(folder, [LAN], NOW)
     assert not (folder / "ca-key.pem").exists()
 

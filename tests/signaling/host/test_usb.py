@@ -73,8 +73,8 @@ async def test_every_phone_that_is_there_gets_it(adb: Path) -> None:
 @pytest.mark.parametrize(
     ("devices", "sentence"),
     [
-        ("", "adb sees no phone"),
-        ("A\toffline", "adb sees no phone"),
+        ("", "adb finds no phone"),
+        ("A\toffline", "adb finds no phone"),
         ("A\tunauthorized", "has not authorised this laptop"),
     ],
 )

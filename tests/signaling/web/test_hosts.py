@@ -135,7 +135,7 @@ def test_a_page_from_elsewhere_may_not(origin: str) -> None:
 )
 def test_a_name_that_is_none_is_one_clear_sentence(server: Server) -> None:
     """It names the key, and what one looks like."""
-    with pytest.raises(SetupError, match=r"server\.hosts\[0\] must be .*as in"):
+    with pytest.raises(SetupError, match=r"server\.hosts\[0\] must be .*such as"):
         Hosts(server)
 
 
