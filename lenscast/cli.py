@@ -32,8 +32,8 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lenscast",
-        description="Use your phone as your laptop's camera. Without a command,\n"
-        "lenscast starts the server.",
+        description="Use your phone as your laptop's camera. Without a command, lenscast starts\n"
+        "the server, as `lenscast serve` does; `lenscast serve --help` lists the options.",
         epilog=serve.EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -76,7 +76,7 @@ def _coturn(arguments: argparse.Namespace) -> int:
         print(f"lenscast: {error}", file=sys.stderr)
         return 2
     print(f"Wrote turnserver.conf, compose.yaml and secret to {arguments.folder}.", file=sys.stderr)
-    print("Replace the turn: section of config.yaml with these three lines:", file=sys.stderr)
+    print("Put these three lines into config.yaml, in place of its turn: section:", file=sys.stderr)
     print("\n".join(written.config_lines()))
     return 0
 
@@ -92,7 +92,9 @@ def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         epilog="example:\n  lenscast doctor --config config.yaml",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", metavar="FILE", type=Path, help="read settings from YAML")
+    parser.add_argument(
+        "--config", metavar="FILE", type=Path, help="read settings from this YAML file"
+    )
     parser.add_argument("--port", type=int, help="the same as for lenscast serve")
     parser.add_argument(
         "--local-port", metavar="PORT", type=int, help="the same as for lenscast serve"

@@ -36,7 +36,9 @@ example:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `lenscast serve`."""
-    parser.add_argument("--config", metavar="FILE", type=Path, help="read settings from YAML")
+    parser.add_argument(
+        "--config", metavar="FILE", type=Path, help="read settings from this YAML file"
+    )
     parser.add_argument(
         "--host",
         metavar="ADDRESS",

@@ -81,7 +81,7 @@ def read_or_create(
     _write(path, make(), _link)
     written = read(path, parse, remedy)
     if written is None:
-        raise SetupError(f"Something removed {path} while it was being written. Start again.")
+        raise SetupError(f"{path} was removed while it was being written. Start again.")
     return written
 
 
