@@ -1,7 +1,4 @@
-"""What monitors ask for: /healthz for anybody, /metrics for whom the configuration allows.
-
-Imports `metrics` and `hosts`; what the figures mean is theirs and the server's.
-"""
+"""The reports for monitors: /healthz for everyone, /metrics for those the configuration allows."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -13,14 +10,14 @@ from signaling.web.hosts import is_local
 
 
 class HealthHandler(RequestHandler):
-    """/healthz: how the server is, for people and for monitors."""
+    """/healthz: the state of the server, for people and monitors."""
 
     def initialize(self, report: Callable[[], dict[str, Any]]) -> None:
-        """Tornado's constructor: a function that gives the report."""
+        """Tornado's constructor: a function that returns the report."""
         self._report = report
 
     def get(self) -> None:
-        """The report as JSON."""
+        """Send the report as JSON."""
         self.set_header("Cache-Control", "no-store")
         self.finish(self._report())
 
@@ -34,13 +31,13 @@ class MetricsHandler(RequestHandler):
         self._readers = readers
 
     def get(self) -> None:
-        """The figures, or why not."""
+        """Send the figures, or the reason why not."""
         if self._readers == "loopback" and not is_local(self.request):
             self.set_status(403)
             self.set_header("Content-Type", "text/plain; charset=utf-8")
             self.finish(
-                "The metrics are for this computer alone. To change that, set server.metrics in "
-                "the configuration.\n"
+                "Only programs on this computer may read the metrics. To change that, set "
+                "server.metrics in the configuration.\n"
             )
             return
         self.set_header("Content-Type", CONTENT_TYPE)

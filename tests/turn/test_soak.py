@@ -1,4 +1,4 @@
-"""A minute of calls that come and go: the embedded relay keeps nothing of them."""
+"""A minute of calls that start and end: the embedded relay keeps nothing of them."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from tests.turn.client import RunningTurn, running_turn
 SECONDS = 60
 PAIRS = 25
 PACKET = b"v" * 1200
-PACKETS_PER_SECOND = 125  # 1.2 Mbit/s, as a camera at 720p.
+PACKETS_PER_SECOND = 125  # 1.2 Mbit/s, like a camera at 720p.
 
 TurnClient = TurnClientUdpProtocol | TurnClientTcpProtocol
 
@@ -44,7 +44,7 @@ class Call:
         self.inbox = Counter()
 
     async def run(self, seconds: float) -> None:
-        """Connect, send at a camera's rate, and leave: in order, or without a word."""
+        """Connect, send at a camera's rate, and leave: properly, or without a word."""
         ends = [await self._join(name) for name in self._names]
         try:
             addresses = [await client.connect() for client in ends]
@@ -59,7 +59,7 @@ class Call:
                 if client.refresh_task:
                     client.refresh_task.cancel()
                 client.transport.close()
-                # The room tells the relay that a peer has left, whether or not the peer did.
+                # The room tells the relay that a peer has left, even if the peer said nothing.
                 self._running.turn.revoke(name)
 
     async def _join(self, name: str) -> TurnClient:
@@ -83,7 +83,7 @@ class Call:
             while self.sent < due:
                 await client.send_data(PACKET, to)
                 self.sent += 1
-            await asyncio.sleep(0.02)  # The rate, not a wait for something.
+            await asyncio.sleep(0.02)  # This sets the rate; it waits for nothing.
         async with asyncio.timeout(5):
             await self.inbox.first.wait()
 
@@ -95,8 +95,9 @@ def descriptors() -> int:
 @pytest.mark.timeout(SECONDS + 60)
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts descriptors in /proc")
 async def test_a_minute_of_calls_leaves_nothing_behind() -> None:
-    """Fifty allocations at camera rates, clients coming and going over UDP and TCP: in the end no
-    allocation, no task and no descriptor is left, and the packets have arrived."""
+    """Fifty allocations at camera rates, with clients that come and go over UDP and TCP, leave
+    no allocation, task or descriptor behind, and the packets arrive.
+    """
     tasks, files = len(asyncio.all_tasks()), descriptors()
     chance = random.Random(7)
     calls: list[Call] = []
@@ -129,6 +130,6 @@ async def test_a_minute_of_calls_leaves_nothing_behind() -> None:
     sent, arrived = sum(c.sent for c in calls), sum(c.inbox.packets for c in calls)
     assert len(calls) > 2 * PAIRS
     assert sent > PAIRS * PACKETS_PER_SECOND * SECONDS / 3
-    # What is under way when a call ends is lost, and this process is client and server at once.
+    # Packets in flight when a call ends are lost. This process is both client and server.
     assert figures["packets"] > 0.9 * sent
     assert arrived > 0.5 * sent
