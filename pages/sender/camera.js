@@ -14,15 +14,21 @@ import { Retry } from "./retry.js";
 
 /** @typedef {import("../lib/media/media.js").CameraWish} CameraWish */
 /** @typedef {import("../lib/media/media.js").MediaErrorKind} MediaErrorKind */
-/** @typedef {import("./state.js").Actual} Actual */
+/** @typedef {import("../lib/signaling/protocol.js").Facing} Facing */
+/** @typedef {import("../lib/page/settings.js").Choice} Choice */
+
+/**
+ * @typedef {object} Actual What the open camera really gives, in pixels and frames per second.
+ * @property {number} width
+ * @property {number} height
+ * @property {number} frameRate
+ * @property {Facing} [facing]
+ * @property {string} [deviceId]
+ * @property {string} label
+ */
 
 /** How long a muted track may take to come back before its camera is opened again, in milliseconds. */
 const UNMUTE_TIMEOUT = 1_000;
-
-/**
- * What a person chose: a wish, and the preset that it is, or null for a choice of one's own.
- * @typedef {CameraWish & { preset: string | null }} Choice
- */
 
 /**
  * @typedef {object} CameraHandlers

@@ -8,19 +8,8 @@ import { cameraPermission, hintContent, openCamera } from "../lib/media/media.js
 import { Room } from "./room.js";
 import { firstChoice, firstLimits, readFragment, readPresets } from "../lib/page/settings.js";
 
-/** @typedef {import("../lib/page/settings.js").Presets} Presets */
-/** @typedef {import("./camera.js").Choice} Choice */
-
-/**
- * What runs already when the page has loaded.
- * @typedef {object} Begun
- * @property {Presets} presets
- * @property {Choice} choice what the camera is opened with
- * @property {Room} room
- * @property {Promise<Opening | null>} opening null where the camera needs a person's click first
- */
-
-/** @typedef {{ track: Promise<MediaStreamTrack> }} Opening in an object, so that nobody waits for it unasked */
+/** @typedef {import("./page.js").Begun} Begun */
+/** @typedef {import("./page.js").Opening} Opening */
 
 /** How long the first picture takes to be encoded and sent, in milliseconds, once there is a connection. */
 const FIRST_PICTURE = 200;

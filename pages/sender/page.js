@@ -11,9 +11,22 @@ import { codecChoices } from "../lib/media/video.js";
 import { byId, show, View } from "../lib/page/view.js";
 import { WordsOpener, wordsPossible } from "../lib/words/opener.js";
 
-/** @typedef {import("./main.js").Begun} Begun */
+/** @typedef {import("../lib/page/settings.js").Choice} Choice */
+/** @typedef {import("../lib/page/settings.js").Presets} Presets */
+/** @typedef {import("./room.js").Room} Room */
 /** @typedef {import("./state.js").SenderState} SenderState */
 /** @typedef {import("../lib/check/dialog.js").CheckDialog} CheckDialog */
+
+/** @typedef {{ track: Promise<MediaStreamTrack> }} Opening in an object, so that `await` does not wait for the track */
+
+/**
+ * What is already running when the page has loaded.
+ * @typedef {object} Begun
+ * @property {Presets} presets
+ * @property {Choice} choice what the camera is opened with
+ * @property {Room} room
+ * @property {Promise<Opening | null>} opening null where the camera needs a person's click first
+ */
 
 /** When the connection check is fetched, in milliseconds: after the first picture, for when the server is away. */
 const CALM = 3_000;

@@ -15,7 +15,7 @@ import { WakeLock } from "../lib/page/wake-lock.js";
 /** @typedef {import("../lib/signaling/protocol.js").Codec} Codec */
 /** @typedef {import("../lib/signaling/protocol.js").Facing} Facing */
 /** @typedef {import("../lib/signaling/protocol.js").Priority} Priority */
-/** @typedef {import("./camera.js").Choice} Choice */
+/** @typedef {import("../lib/page/settings.js").Choice} Choice */
 /** @typedef {import("../lib/page/settings.js").Presets} Presets */
 /** @typedef {import("./state.js").SenderState} SenderState */
 /** @typedef {import("./errors.js").ErrorKind} ErrorKind */

@@ -7,24 +7,14 @@ import { bitrateFor } from "../lib/page/settings.js";
 import { stepped } from "./load.js";
 
 /** @typedef {import("../lib/signaling/protocol.js").Phase} Phase */
-/** @typedef {import("../lib/signaling/protocol.js").Facing} Facing */
 /** @typedef {import("../lib/signaling/protocol.js").CameraState} CameraState */
 /** @typedef {import("../lib/signaling/protocol.js").Codec} Codec */
 /** @typedef {import("../lib/signaling/protocol.js").Priority} Priority */
 /** @typedef {import("../lib/page/settings.js").Presets} Presets */
-/** @typedef {import("./camera.js").Choice} Choice */
+/** @typedef {import("../lib/page/settings.js").Choice} Choice */
+/** @typedef {import("./camera.js").Actual} Actual */
 /** @typedef {import("./errors.js").ErrorKind} ErrorKind */
 /** @typedef {import("../lib/media/video.js").VideoLimits} VideoLimits */
-
-/**
- * @typedef {object} Actual What the open camera really gives, in pixels and frames per second.
- * @property {number} width
- * @property {number} height
- * @property {number} frameRate
- * @property {Facing} [facing]
- * @property {string} [deviceId]
- * @property {string} label
- */
 
 /**
  * @typedef {object} SenderState

@@ -15,6 +15,11 @@
 /** @typedef {{ presets: Record<string, Preset>, default: string }} Presets */
 
 /**
+ * What a person chose: a wish, and the preset that it is, or null for a choice of one's own.
+ * @typedef {import("../media/media.js").CameraWish & { preset: string | null }} Choice
+ */
+
+/**
  * Read the presets from the page's head.
  * @returns {Presets}
  * @throws {SyntaxError | TypeError} when the server did not fill them in
@@ -30,7 +35,7 @@ export function readPresets() {
 /**
  * What the camera is opened with, until a person chooses.
  * @param {Presets} known
- * @returns {import("../../sender/camera.js").Choice}
+ * @returns {Choice}
  */
 export function firstChoice({ presets, default: preset }) {
   const { width, height, frameRate } = presets[preset];
