@@ -1,4 +1,4 @@
-"""The architecture of the pages: the library knows no page, no page knows another, none in a circle."""
+"""The layers of the pages: the library knows no page, and no page knows another."""
 
 import re
 from graphlib import TopologicalSorter
