@@ -40,11 +40,18 @@ export class Room {
   /**
    * @param {object} options
    * @param {{ room?: string, key?: string }} options.link
+   * @param {{ name?: string }} options.device its name is asked for at each registration
    * @param {boolean} options.relayOnly
    */
-  constructor({ link, relayOnly }) {
+  constructor({ link, device, relayOnly }) {
     this.signaling = new Signaling(
-      { role: "sender", ...link },
+      {
+        role: "sender",
+        ...link,
+        get name() {
+          return device.name;
+        },
+      },
       {
         registered: (welcome) => this.#registered(welcome),
         message: (message) => this.#message(message),

@@ -179,7 +179,7 @@ async def receiver_phases(album: Album) -> None:
     page = await album.open("receiver")
     await phase(page, "idle")
     await album.take(page, "receiver-idle")
-    await connection_check(album, page, "receiver-check", "#waiting .check-open")
+    await connection_check(album, page, "receiver-check", "#waiting .check-open:visible")
     senders = [await album.pages.sender(album.server, script=NAMES)]
     await phase(page, "live")
     await picture_moves(page)

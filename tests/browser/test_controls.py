@@ -265,3 +265,12 @@ async def test_the_local_picture_is_mirrored_for_a_front_camera_only(
     else:
         await expect(preview).not_to_have_css("transform", turned)
     await expect(preview).to_be_visible()
+
+
+async def test_nothing_shines_through_the_settings(server: SignalingServer, pages: Pages) -> None:
+    """The sheet lies over the controls of the page, so it is opaque."""
+    sender, _receiver = await live(server, pages)
+    await open_settings(sender)
+    await expect(sender.locator("#sheet > div")).to_have_css(
+        "background-color", re.compile(r"^rgb\(")
+    )

@@ -133,3 +133,35 @@ async def test_the_sound_of_one_camera_is_pressed_or_not(
         await expect(button).to_have_accessible_name("Sound of this camera")
         await expect(button).to_have_attribute("title", "Sound of this camera")
         await button.click()
+
+
+async def test_the_invitation_closes_by_a_click_beside_it(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """A click at the edge inside the dialog leaves it open."""
+    _sender, receiver = await live(server, pages)
+    await receiver.locator("#invite").click()
+    dialog = receiver.locator("#invite-dialog")
+    box = await dialog.bounding_box()
+    assert box
+    await receiver.mouse.click(box["x"] + 6, box["y"] + box["height"] / 2)
+    await expect(dialog).to_be_visible()
+    await receiver.mouse.click(box["x"] - 6, box["y"] + box["height"] / 2)
+    await expect(dialog).to_be_hidden()
+
+
+async def test_a_copied_link_is_confirmed_by_the_button(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """It says Copied, and then its label again; without a clipboard the link is selected."""
+    receiver = await pages.receiver(server, permissions=["clipboard-read", "clipboard-write"])
+    button = receiver.locator("#copy")
+    await button.click()
+    await expect(button).to_have_text("Copied")
+    link = await receiver.locator("#link").inner_text()
+    assert await receiver.evaluate("navigator.clipboard.readText()") == link
+    await expect(button).to_have_text("Copy link")
+    await receiver.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
+    await button.click()
+    await expect(button).to_have_text("Press Ctrl+C")
+    assert await receiver.evaluate("getSelection().toString()") == link

@@ -99,7 +99,7 @@ async def test_the_words_are_loaded_when_asked_for(server: SignalingServer, page
     """Neither page fetches the list before."""
     sender, receiver = await both(server, pages)
     fetched = (
-        "performance.getEntriesByType('resource').filter(({ name }) => /word-list/.test(name))"
+        r"performance.getEntriesByType('resource').filter(({ name }) => /words\/list/.test(name))"
     )
     for page in (sender, receiver):
         assert await page.evaluate(f"{fetched}.length") == 0
@@ -125,11 +125,11 @@ async def test_the_dialog_is_for_keyboard_and_screen_reader(
     _sender, receiver = await both(server, pages)
     await receiver.locator("#words-open").focus()
     await receiver.keyboard.press("Enter")
-    dialog = receiver.get_by_role("dialog", name="Compare code")
+    dialog = receiver.get_by_role("dialog", name="Compare words")
     await expect(dialog).to_be_visible()
     await expect(dialog).to_have_accessible_description(
-        "Both screens show the same four words when nobody, not even the server, sits in between."
-        " Each new connection has other words."
+        "Compare these words on both screens. If they differ, somebody in between, perhaps the"
+        " server, can see the video. Each new connection has new words."
     )
     await receiver.keyboard.press("Escape")
     await expect(dialog).to_be_hidden()
