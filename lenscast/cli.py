@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import signaling
-from signaling import serve
+from signaling import new_room, serve
 from signaling.host import addresses
 from turn import coturn
 
@@ -48,9 +48,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_arguments(serving)
     serving.set_defaults(run=serve.run)
+    _add_room(commands)
     _add_coturn(commands)
     _add_doctor(commands)
     return parser
+
+
+def _add_room(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "room",
+        help="make another room on the running server, and print its links",
+        description="Make a new room on the lenscast that runs on this computer, and print a link\n"
+        "for each role.",
+        epilog=new_room.EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    new_room.add_arguments(parser)
+    parser.set_defaults(run=new_room.run)
 
 
 def _add_coturn(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

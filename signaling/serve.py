@@ -187,6 +187,7 @@ def _announce(server: SignalingServer, out: TextIO) -> None:
         "",
         f"  Phone   {server.sender_link}",
         f"  Laptop  {server.receiver_link}",
+        f"  Viewer  {server.viewer_link}",
         "",
         qr.terminal(server.sender_link, colour=out.isatty()),
         "",

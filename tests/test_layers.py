@@ -22,7 +22,7 @@ LAYERS: list[set[str]] = [
     {"signaling.host.state_folder"},
     {"signaling.host.tls"},
     {"signaling.config"},
-    {"signaling.turn_mode"},
+    {"signaling.turn_mode", "signaling.new_room"},
     {"signaling.room.refusal", "signaling.room.codes", "signaling.room.links"},
     {"signaling.room.fields", "signaling.room.room_type"},
     {"signaling.room.messages"},

@@ -8,23 +8,21 @@ from playwright.async_api import Page, expect
 from signaling.server import SignalingServer
 from tests.browser.pages import Pages, figure, phase, picture_moves
 
-# Notes what is sent, and registers with the key of a receiver, as a receiver.
-AS_RECEIVER = """
+# Notes what is sent.
+NOTES = """
     window.sent = [];
     const { send } = WebSocket.prototype;
     WebSocket.prototype.send = function (text) {
-        const message = JSON.parse(text);
-        window.sent.push(message);
-        const role = message.role === "viewer" ? { role: "receiver" } : {};
-        return send.call(this, JSON.stringify({ ...message, ...role }));
+        window.sent.push(JSON.parse(text));
+        return send.call(this, text);
     };
 """
 
 
 async def open_viewer(server: SignalingServer, pages: Pages, **options: Any) -> Page:
     """Open the viewer page of a server's room."""
-    link = server.receiver_link.replace("/receiver#", "/viewer#")
-    return await pages.laptop(link, **({"script": AS_RECEIVER} | options))
+    link = server.link(f"http://127.0.0.1:{server.local_port}", "viewer", server.room)
+    return await pages.laptop(link, **({"script": NOTES} | options))
 
 
 async def sent(viewer: Page, kind: str) -> list[dict[str, Any]]:
@@ -53,7 +51,7 @@ async def test_a_viewer_watches(server: SignalingServer, pages: Pages) -> None:
 
 
 async def test_a_viewer_invites_nobody(server: SignalingServer, pages: Pages) -> None:
-    """There is no code, no link and no button for another phone, even if the server sends them."""
+    """There is no code, no link and no button for another phone."""
     viewer = await open_viewer(server, pages)
     await phase(viewer, "idle")
     await expect(viewer.get_by_role("heading", level=1)).to_have_text(
