@@ -55,10 +55,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(room))
         return 0
-    width = max(len(role) for role in room["links"])
-    print(
-        "\n".join(f"  {role.capitalize():{width}}  {link}" for role, link in room["links"].items())
-    )
+    links: dict[str, str] = room["links"]
+    width = max(len(role) for role in links)
+    for role, link in links.items():
+        print(f"  {role.capitalize():{width}}  {link}")
     return 0
 
 
