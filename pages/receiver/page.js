@@ -16,7 +16,7 @@ import { Sender } from "./phone.js";
 import { renderStage } from "./stage.js";
 import { problemOf } from "./texts.js";
 import { Toolbar } from "./toolbar.js";
-import { Signaling } from "../lib/signaling/socket.js";
+import { Signaling } from "../lib/signaling/signaling.js";
 import { byId, View } from "../lib/page/view.js";
 import { WordsOpener } from "../lib/words/opener.js";
 

@@ -4,7 +4,7 @@
  */
 
 import { Receivers } from "./receivers.js";
-import { Signaling } from "../lib/signaling/socket.js";
+import { Signaling } from "../lib/signaling/signaling.js";
 
 /** @typedef {import("../lib/media/peer.js").Peer} Peer */
 /** @typedef {import("../lib/signaling/protocol.js").CameraState} CameraState */

@@ -16,12 +16,12 @@ import {
   stunText,
 } from "./texts.js";
 import { cameraPermission } from "../media/media.js";
-import { socketUrl } from "../signaling/socket.js";
+import { socketUrl } from "../signaling/web-socket.js";
 
 /** @typedef {import("./servers.js").Servers} Servers */
 /** @typedef {import("./servers.js").Transport} Transport */
 /** @typedef {import("./texts.js").Result} Result */
-/** @typedef {import("../signaling/socket.js").SignalingStatus} SignalingStatus */
+/** @typedef {import("../signaling/signaling.js").SignalingStatus} SignalingStatus */
 
 /**
  * @typedef {object} Conditions What the page knows when the check begins.

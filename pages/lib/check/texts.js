@@ -103,7 +103,7 @@ export function cameraText({ secure, open, error, permission, count }) {
 /**
  * @param {object} socket
  * @param {number | null} socket.ms how long a WebSocket took to open, in milliseconds; null if it did not
- * @param {import("../signaling/socket.js").SignalingStatus} socket.signaling
+ * @param {import("../signaling/signaling.js").SignalingStatus} socket.signaling
  * @param {boolean} socket.secure whether the page came over HTTPS
  * @returns {Result}
  */
