@@ -22,7 +22,6 @@ import { WordsOpener } from "../lib/words/opener.js";
 
 /** @typedef {import("../lib/signaling/protocol.js").PeerInfo} PeerInfo */
 /** @typedef {import("../lib/signaling/protocol.js").Phase} Phase */
-/** @typedef {import("../lib/signaling/protocol.js").Registered} Registered */
 /** @typedef {import("../lib/signaling/protocol.js").ServerMessage} ServerMessage */
 /** @typedef {import("./tile.js").Orientation} Orientation */
 
@@ -116,7 +115,7 @@ function phaseOf(room) {
   return room === "joining" || senders.size > 0 ? "connecting" : "idle";
 }
 
-/** @param {Registered} welcome */
+/** @param {import("../lib/signaling/signaling.js").Welcome} welcome */
 function registered(welcome) {
   iceServers = welcome.turnConfig.iceServers;
   if (welcome.invite) {
@@ -131,7 +130,7 @@ function registered(welcome) {
         sender.greet();
       }
     } else if (welcome.resumed && sender.connected) {
-      sender.expect();
+      sender.expect(welcome.limits.resume * 1000);
     } else {
       remove(id);
     }

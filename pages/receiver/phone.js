@@ -1,10 +1,9 @@
 /**
  * One phone that sends: its connection, what it tells of its camera, and its tile.
- * Imports peer, the tile, its panel, the watch, the buffer, the state's reader and the texts; knows neither the socket
- * nor the other senders.
+ * Knows neither the socket nor the other senders.
  */
 
-import { Peer } from "../lib/media/peer.js";
+import { AnsweringPeer } from "../lib/media/answering-peer.js";
 import { applyBuffer } from "../lib/media/buffer.js";
 import { StatsPanel } from "../lib/stats/panel.js";
 import { readCameraState } from "./camera-state.js";
@@ -37,8 +36,6 @@ import { FrameWatch } from "./frame-watch.js";
 const PATIENCE = 2_000;
 /** Before it is asked for once more, in milliseconds. */
 const ASKING_INTERVAL = 5_000;
-/** How long the server keeps the place of a sender that is away, in milliseconds (docs/protocol.md). */
-const AWAY_TIMEOUT = 45_000;
 
 export class Sender {
   #options;
@@ -71,9 +68,8 @@ export class Sender {
       buffer: options.buffer,
       label: () => this.label,
     });
-    this.#peer = new Peer({
+    this.#peer = new AnsweringPeer({
       id,
-      offers: false,
       iceServers: options.iceServers,
       relayOnly: options.relayOnly,
       send: options.send,
@@ -149,10 +145,11 @@ export class Sender {
   /**
    * It is not among those in the room, but may be on its way, as after a restart of the server. `lost` is called where
    * it does not come in time.
+   * @param {number} patience how long the server keeps the place of a sender that is away, in milliseconds
    */
-  expect() {
+  expect(patience) {
     clearTimeout(this.#awayTimer);
-    this.#awayTimer = setTimeout(() => this.#options.lost(), AWAY_TIMEOUT);
+    this.#awayTimer = setTimeout(() => this.#options.lost(), patience);
   }
 
   /** It is in the room. */
