@@ -16,7 +16,7 @@ LAYERS: list[set[str]] = [
 ]
 """The folders of the library: a module imports from its own folder and from those further left."""
 
-KNOWN = {"lib/signaling/socket-http.js": {"lib/signaling/socket.js"}}
+KNOWN = {}
 """Imports of types that still close a circle."""
 
 IMPORTED = re.compile(r"""\b(?:from|import)\s*\(?\s*["'](?P<name>[^"']+)["']""")

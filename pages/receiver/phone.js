@@ -2,8 +2,8 @@
  * One phone that sends: its connection, what it says about its camera, and its tile. Knows no other phone.
  */
 
+import { AnsweringPeer } from "../lib/media/answering-peer.js";
 import { applyBuffer } from "../lib/media/buffer.js";
-import { Peer } from "../lib/media/peer.js";
 import { StatsPanel } from "../lib/stats/panel.js";
 import { readCameraState } from "./camera-state.js";
 import { FrameWatch } from "./frame-watch.js";
@@ -36,8 +36,6 @@ import { Tile } from "./tile.js";
 const PATIENCE = 2_000;
 /** How long this page waits before it asks again, in milliseconds. */
 const ASKING_INTERVAL = 5_000;
-/** How long the server keeps the place of a phone that is away, in milliseconds (docs/protocol.md). */
-const AWAY_TIMEOUT = 45_000;
 
 export class Phone {
   #options;
@@ -70,9 +68,8 @@ export class Phone {
       buffer: options.buffer,
       label: () => this.label,
     });
-    this.#peer = new Peer({
+    this.#peer = new AnsweringPeer({
       id,
-      offers: false,
       iceServers: options.iceServers,
       relayOnly: options.relayOnly,
       send: options.send,
@@ -152,10 +149,11 @@ export class Phone {
   /**
    * It is not in the room, but may be coming back, such as after a restart of the server. Calls `lost` if it does not
    * come in time.
+   * @param {number} patience how long the server keeps the place of a phone that is away, in milliseconds
    */
-  expect() {
+  expect(patience) {
     clearTimeout(this.#awayTimer);
-    this.#awayTimer = setTimeout(() => this.#options.lost(), AWAY_TIMEOUT);
+    this.#awayTimer = setTimeout(() => this.#options.lost(), patience);
   }
 
   /** It is in the room. */

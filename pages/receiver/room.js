@@ -4,14 +4,14 @@
  */
 
 import { numbered } from "../lib/page/names.js";
-import { Signaling } from "../lib/signaling/socket.js";
+import { Signaling } from "../lib/signaling/signaling.js";
 import { Phone } from "./phone.js";
 
 /** @typedef {import("../lib/signaling/protocol.js").Invite} Invite */
 /** @typedef {import("../lib/signaling/protocol.js").PeerInfo} PeerInfo */
-/** @typedef {import("../lib/signaling/protocol.js").Registered} Registered */
 /** @typedef {import("../lib/signaling/protocol.js").Role} Role */
 /** @typedef {import("../lib/signaling/protocol.js").ServerMessage} ServerMessage */
+/** @typedef {import("../lib/signaling/signaling.js").Welcome} Welcome */
 /** @typedef {import("./phone.js").PhoneOptions} PhoneOptions */
 /** @typedef {import("./tile.js").Orientation} Orientation */
 
@@ -95,8 +95,8 @@ export class Room {
     }
   }
 
-  /** @param {Registered} welcome */
-  #registered({ turnConfig, resumed, peers = [], invite }) {
+  /** @param {Welcome} welcome */
+  #registered({ turnConfig, resumed, peers = [], invite, limits }) {
     this.#iceServers = turnConfig.iceServers;
     const present = new Set(peers.map(({ id }) => id));
     for (const [id, phone] of this.#phones) {
@@ -107,7 +107,7 @@ export class Room {
           phone.greet();
         }
       } else if (resumed && phone.connected) {
-        phone.expect();
+        phone.expect(limits.resume * 1000);
       } else {
         this.#remove(id);
       }

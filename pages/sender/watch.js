@@ -50,7 +50,7 @@ export class SenderWatch {
     if (silent.length > 0 && silent.every(Boolean)) {
       this.#moved();
     } else {
-      live.filter((_, index) => silent[index]).forEach(({ id }) => this.#receivers.mend(id));
+      live.filter((_, index) => silent[index]).forEach(({ id }) => this.#receivers.repair(id));
     }
   }
 

@@ -67,7 +67,7 @@ SWALLOWING = """
         close() {}
     };
 """
-OPEN_TIMEOUT = 3_000  # What socket.js gives a WebSocket to open, in milliseconds.
+OPEN_TIMEOUT = 3_000  # What signaling.js gives a WebSocket to open, in milliseconds.
 REGISTERED = "() => heard.filter(({ type }) => type === 'registered')"
 
 
@@ -200,7 +200,7 @@ async def test_whatever_comes_keeps_a_stream(
     """Two heartbeats may be missed, counted from the last event of any kind; no third."""
     page = await pages.receiver(server)
     await page.clock.install()
-    await Module(page).call("lib/signaling/socket-http", STREAM)
+    await Module(page).call("lib/signaling/http", STREAM)
     for _ in range(3):
         await page.clock.fast_forward(30_000)
         assert await page.evaluate("ended") == []

@@ -131,7 +131,7 @@ async def test_a_page_is_loaded_anew_where_the_browser_does_not_ask_again(
 
 
 @pytest.mark.parametrize(
-    ("role", "module"), [("sender", "lib/signaling/socket"), ("receiver", "lib/page/loading")]
+    ("role", "module"), [("sender", "lib/signaling/signaling"), ("receiver", "lib/page/loading")]
 )
 async def test_a_page_of_which_nothing_runs_says_so(
     server: SignalingServer, patient: Pages, role: str, module: str

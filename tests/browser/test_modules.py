@@ -360,8 +360,8 @@ async def test_the_most_that_may_be_sent_stands_behind_the_address_of_the_video(
 
 async def test_the_session_is_known_by_its_id(module: Module) -> None:
     """Two descriptions of one connection have the same id; garbage has none."""
-    assert await module.call("lib/media/video", "m.sessionId(a[0])", ANSWER) == "42"
-    assert await module.call("lib/media/video", "m.sessionId(a[0])", "nothing") == ""
+    assert await module.call("lib/media/peer", "m.origin(a[0]).session", ANSWER) == "42"
+    assert await module.call("lib/media/peer", "m.origin(a[0]).session", "nothing") == ""
 
 
 @pytest.mark.parametrize(

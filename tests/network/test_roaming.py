@@ -55,8 +55,8 @@ async def playing(receiver: Page, sender: Page) -> None:
     """Wait until both pages have loaded everything that they fetch after the first picture."""
     await receiver.evaluate(_WATCH)
     loaded = "(name) => performance.getEntriesByType('resource').some((e) => e.name.includes(name))"
-    await sender.wait_for_function(loaded, arg="sender-watch", timeout=BACK_MILLISECONDS)
-    await sender.wait_for_function(loaded, arg="socket-http", timeout=BACK_MILLISECONDS)
+    await sender.wait_for_function(loaded, arg="sender/watch", timeout=BACK_MILLISECONDS)
+    await sender.wait_for_function(loaded, arg="signaling/http", timeout=BACK_MILLISECONDS)
 
 
 async def test_both_addresses_change(playwright: Playwright, tmp_path: Path) -> None:

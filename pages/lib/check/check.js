@@ -3,7 +3,7 @@
  */
 
 import { cameraPermission } from "../media/media.js";
-import { socketUrl } from "../signaling/socket.js";
+import { socketUrl } from "../signaling/web-socket.js";
 import { probeRelay, probeStun } from "./ice.js";
 import { sortServers } from "./servers.js";
 import {
@@ -20,7 +20,7 @@ import {
 /** @typedef {import("./servers.js").Servers} Servers */
 /** @typedef {import("./servers.js").Transport} Transport */
 /** @typedef {import("./texts.js").Result} Result */
-/** @typedef {import("../signaling/socket.js").SignalingStatus} SignalingStatus */
+/** @typedef {import("../signaling/signaling.js").SignalingStatus} SignalingStatus */
 
 /**
  * @typedef {object} Conditions What the page knows when the check starts.

@@ -105,7 +105,7 @@ export function cameraText({ secure, open, error, permission, count }) {
 /**
  * @param {object} socket
  * @param {number | null} socket.ms how long it took to open a WebSocket, in milliseconds; null if it did not open
- * @param {import("../signaling/socket.js").SignalingStatus} socket.signaling
+ * @param {import("../signaling/signaling.js").SignalingStatus} socket.signaling
  * @param {boolean} socket.secure whether the page was loaded over HTTPS
  * @returns {Result}
  */

@@ -16,7 +16,7 @@ from tests.signaling.transport.raw import ask, request
     ("message", "status"),
     [
         (request("/sender"), 200),
-        (request("/pages/lib/signaling/socket.js"), 200),
+        (request("/pages/lib/signaling/signaling.js"), 200),
         (request("/pages/lib/page/theme.css"), 200),
         (request("/trust"), 200),
         (request("/trust/lenscast-ca.crt"), 200),

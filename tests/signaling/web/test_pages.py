@@ -59,14 +59,14 @@ async def test_a_page_comes_with_the_presets_of_the_configuration(
         "/pages/lib/page/%2fetc%2fpasswd",
         "//etc/passwd",
         "/pages/lib/page/C:%5cboot.ini",
-        "/pages/lib/signaling/socket.js%00.css",
-        "/pages/lib/signaling/socket.js%0a",
+        "/pages/lib/signaling/signaling.js%00.css",
+        "/pages/lib/signaling/signaling.js%0a",
         "/pages/lib/page/",
         "/pages/lib/../sender/sender.html",
         "/config.yaml",
         "/sender.html",
         "/.git/config",
-        "http://127.0.0.1/pages/lib/signaling/socket.js",
+        "http://127.0.0.1/pages/lib/signaling/signaling.js",
         "config.yaml",
     ],
 )
@@ -99,7 +99,7 @@ async def test_a_path_with_a_nul_byte_is_no_request(tmp_path: Path) -> None:
     """A request line with a NUL byte is not valid HTTP and is refused."""
     async with running_server(Config(), tmp_path) as server:
         code, _headers, body = await ask(
-            server.local_port, request("/pages/lib/signaling/socket.js\0.css")
+            server.local_port, request("/pages/lib/signaling/signaling.js\0.css")
         )
         assert (code, body) == (400, b"")
 
@@ -107,7 +107,7 @@ async def test_a_path_with_a_nul_byte_is_no_request(tmp_path: Path) -> None:
 async def test_modules_are_javascript_and_are_checked_for_change(tmp_path: Path) -> None:
     """A module has the type that browsers require, and an ETag that saves sending it again."""
     async with running_server(Config(), tmp_path) as server:
-        answer = await get(server, "/pages/lib/signaling/socket.js")
+        answer = await get(server, "/pages/lib/signaling/signaling.js")
         assert answer.headers["Content-Type"].startswith("text/javascript")
         assert answer.headers["Cache-Control"] == "no-cache"
         again = await AsyncHTTPClient().fetch(
@@ -121,7 +121,7 @@ async def test_modules_are_javascript_and_are_checked_for_change(tmp_path: Path)
 async def test_what_is_text_is_sent_compressed(tmp_path: Path) -> None:
     """Pages and modules are sent compressed, and the content stays the same."""
     async with running_server(Config(), tmp_path) as server:
-        for path in ("/sender", "/pages/lib/signaling/socket.js", "/pages/lib/page/theme.css"):
+        for path in ("/sender", "/pages/lib/signaling/signaling.js", "/pages/lib/page/theme.css"):
             url = f"http://127.0.0.1:{server.local_port}{path}"
             plain = await AsyncHTTPClient().fetch(url)
             packed = await AsyncHTTPClient().fetch(
@@ -180,7 +180,7 @@ def test_modules_come_without_the_comments_that_have_their_own_lines() -> None:
 async def test_a_module_that_the_browser_has_is_not_sent_again(tmp_path: Path) -> None:
     """A request with the current ETag gets 304 without a body."""
     async with running_server(Config(), tmp_path) as server:
-        url = f"http://127.0.0.1:{server.local_port}/pages/lib/signaling/socket.js"
+        url = f"http://127.0.0.1:{server.local_port}/pages/lib/signaling/signaling.js"
         first = await AsyncHTTPClient().fetch(url)
         assert b"@param" not in first.body
         again = {"If-None-Match": first.headers["ETag"]}
@@ -189,7 +189,7 @@ async def test_a_module_that_the_browser_has_is_not_sent_again(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "path", ["sender", "receiver", "pages/lib/signaling/socket.js", "pages/lib/page/theme.css"]
+    "path", ["sender", "receiver", "pages/lib/signaling/signaling.js", "pages/lib/page/theme.css"]
 )
 async def test_a_page_can_be_asked_about(tmp_path: Path, path: str) -> None:
     """HEAD gives the same headers as GET, without a body."""

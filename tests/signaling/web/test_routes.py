@@ -32,7 +32,7 @@ def serving(**server: Any) -> Config:
         "/",
         "/sender",
         "/receiver",
-        "/pages/lib/signaling/socket.js",
+        "/pages/lib/signaling/signaling.js",
         "/metrics",
         "/ws",
         "/events",
