@@ -1,4 +1,4 @@
-"""What phones are called: by their model, and by a number where several are alike."""
+"""What phones are called: by their model, with a number if several are the same."""
 
 import pytest
 from playwright.async_api import Page, expect
@@ -15,7 +15,7 @@ AN_IPHONE = (
 )
 ANDROID = "Mozilla/5.0 (Linux; Android {}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0"
 
-# Chrome on a phone knows its model, and says it a moment after it was asked.
+# Chrome on a phone says its model a moment after it was asked.
 MODEL = """
     Object.defineProperty(Navigator.prototype, "userAgentData", { get: () => ({
         getHighEntropyValues: async () => {
@@ -55,7 +55,7 @@ async def test_a_phone_is_called_by_its_model(server: SignalingServer, pages: Pa
 async def test_nothing_waits_for_the_model(
     server: SignalingServer, pages: Pages, script: str
 ) -> None:
-    """A browser that does not tell its model sends all the same, under its user agent's name."""
+    """If the browser does not tell the model, the phone sends under its user agent's name."""
     receiver = await pages.receiver(server)
     await pages.sender(server, script=script, user_agent=AN_IPHONE)
     await phase(receiver, "live")
@@ -65,7 +65,7 @@ async def test_nothing_waits_for_the_model(
 async def test_phones_with_the_same_name_are_numbered(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """A number stays with its phone; one that is free goes to the next phone that needs one."""
+    """A phone keeps its number; a free one goes to the next phone that needs it."""
     receiver = await pages.receiver(server)
     first = await pages.sender(server, user_agent=AN_IPHONE)
     await names(receiver, "iPhone")
@@ -82,7 +82,7 @@ async def test_phones_with_the_same_name_are_numbered(
 async def test_a_phone_with_a_number_is_turned_as_it_was(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """Of two phones with one name, only the one that was turned is turned when it comes back."""
+    """Of two phones with the same name, only the one that was turned comes back turned."""
     receiver = await pages.receiver(server)
     link = local_sender_link(server)
     room, _, key = link.partition("#")[2].partition(".")
@@ -107,7 +107,7 @@ async def test_a_phone_with_a_number_is_turned_as_it_was(
 async def test_cameras_with_the_same_name_are_numbered(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """Two webcams of one model are two entries that a person can tell apart."""
+    """A person can tell two webcams of the same model apart."""
     alike = (
         """Object.defineProperty(MediaDeviceInfo.prototype, "label", { get: () => "Webcam" });"""
     )
@@ -132,7 +132,7 @@ async def test_cameras_with_the_same_name_are_numbered(
 async def test_the_model_in_a_user_agent(
     server: SignalingServer, pages: Pages, user_agent: str, touch_points: int, model: str | None
 ) -> None:
-    """Taken where it names one device; no model is made up where it says only what kind it is."""
+    """It is the name if there is one; a user agent without a model gives no name."""
     module = Module(await pages.receiver(server))
     device = {"userAgent": user_agent, "maxTouchPoints": touch_points}
     assert await module.call("sender/device", "m.modelIn(a[0]) ?? null", device) == model

@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 from signaling.server import SignalingServer
 from tests.browser.pages import Pages, figure, phase, picture_moves
 
-# Notes what is sent.
+# Records what the page sends.
 NOTES = """
     window.sent = [];
     const { send } = WebSocket.prototype;
@@ -54,9 +54,7 @@ async def test_a_viewer_invites_nobody(server: SignalingServer, pages: Pages) ->
     """There is no code, no link and no button for another phone."""
     viewer = await open_viewer(server, pages)
     await phase(viewer, "idle")
-    await expect(viewer.get_by_role("heading", level=1)).to_have_text(
-        "The video starts here by itself"
-    )
+    await expect(viewer.get_by_role("heading", level=1)).to_have_text("The video will appear here")
     await pages.sender(server)
     await phase(viewer, "live")
     for hidden in ("#qr", "#link", "#invite"):

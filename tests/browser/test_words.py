@@ -1,4 +1,4 @@
-"""The code to compare: four words on both pages, the same when nobody sits in between."""
+"""The words to compare: four on both pages, the same if nobody is in between."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ OTHER = "v=0\r\nm=video\r\na=fingerprint:sha-256 CC:03\r\n"
 
 
 def descriptions(local: str, remote: str, *, offers: bool) -> dict[str, Any]:
-    """What an RTCPeerConnection says of its two ends."""
+    """What an RTCPeerConnection says about its two ends."""
     kinds = ("offer", "answer") if offers else ("answer", "offer")
     return {
         "currentLocalDescription": {"type": kinds[0], "sdp": local},
@@ -30,13 +30,13 @@ async def words_on_sender(sender: Page) -> str:
 
 
 async def words_on_receiver(receiver: Page) -> str:
-    """Ask the receiver page for its words, by its key."""
+    """Ask the receiver page for its words, by the key for it."""
     await receiver.keyboard.press("c")
     return await read(receiver)
 
 
 async def read(page: Page) -> str:
-    """The words in the dialog, once they are there."""
+    """The words in the dialog, when they are there."""
     words = page.locator("#words dd")
     await page.wait_for_function(
         "() => /^([a-z]{3,6} ){3}[a-z]{3,6}$/.test("
@@ -55,7 +55,7 @@ async def both(server: SignalingServer, pages: Pages, script: str = "") -> tuple
 
 
 async def test_both_pages_show_the_same_words(server: SignalingServer, pages: Pages) -> None:
-    """Four words of the list, the same on the phone and on the laptop."""
+    """Phone and laptop show the same four words, all of them from the list."""
     sender, receiver = await both(server, pages)
     words = await words_on_sender(sender)
     assert words == await words_on_receiver(receiver)
@@ -64,9 +64,9 @@ async def test_both_pages_show_the_same_words(server: SignalingServer, pages: Pa
 
 
 async def test_somebody_in_between_is_seen(server: SignalingServer, pages: Pages) -> None:
-    """A receiver that was given another fingerprint for the phone shows other words."""
-    # With a changed fingerprint DTLS itself refuses, and no test has somebody in between who holds
-    # a certificate: so only what the page reads is changed.
+    """A receiver that got another fingerprint for the phone shows other words."""
+    # With a changed fingerprint DTLS itself refuses, and here nobody in between has a certificate:
+    # so only what the page reads is changed.
     changed = """
         const { get } = Object.getOwnPropertyDescriptor(
             RTCPeerConnection.prototype, "currentRemoteDescription");
@@ -85,7 +85,7 @@ async def test_somebody_in_between_is_seen(server: SignalingServer, pages: Pages
 
 
 async def test_a_new_connection_has_other_words(server: SignalingServer, pages: Pages) -> None:
-    """The phone's page is loaded again: the open dialog of the laptop changes to what it shows."""
+    """After the phone's page was reloaded, the laptop's open dialog shows the new words."""
     sender, receiver = await both(server, pages)
     before = await words_on_receiver(receiver)
     await sender.reload()
@@ -96,7 +96,7 @@ async def test_a_new_connection_has_other_words(server: SignalingServer, pages: 
 
 
 async def test_the_words_are_loaded_when_asked_for(server: SignalingServer, pages: Pages) -> None:
-    """Neither page fetches the list before."""
+    """Neither page loads the list earlier."""
     sender, receiver = await both(server, pages)
     fetched = (
         r"performance.getEntriesByType('resource').filter(({ name }) => /words\/list/.test(name))"
@@ -110,7 +110,7 @@ async def test_the_words_are_loaded_when_asked_for(server: SignalingServer, page
 async def test_without_subtle_crypto_there_is_no_button(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """Over plain HTTP browsers have none: neither the button nor the key offers it."""
+    """Without it, as over plain HTTP, neither the button nor the key is there."""
     without = "Object.defineProperty(Crypto.prototype, 'subtle', { get: () => undefined });"
     _sender, receiver = await both(server, pages, without)
     await expect(receiver.locator("#words-open")).to_be_hidden()
@@ -137,7 +137,7 @@ async def test_the_dialog_is_for_keyboard_and_screen_reader(
 
 
 async def test_words_follow_from_both_certificates(server: SignalingServer, pages: Pages) -> None:
-    """The same from either side; others when one end is another, or both are exchanged."""
+    """They are the same on both sides, and change if one end changes or both are swapped."""
     module = Module(await pages.receiver(server))
     ends = [
         descriptions(SENDER, RECEIVER, offers=True),
@@ -154,7 +154,7 @@ async def test_words_follow_from_both_certificates(server: SignalingServer, page
 
 
 async def test_every_fingerprint_counts(server: SignalingServer, pages: Pages) -> None:
-    """One more, of another hash, is another code: a browser may go by either. Case is not."""
+    """A further fingerprint, of another hash, changes the words; upper or lower case does not."""
     module = Module(await pages.receiver(server))
     more = SENDER + "a=fingerprint:sha-512 DD:04\r\n"
     read = await module.call(
@@ -166,7 +166,7 @@ async def test_every_fingerprint_counts(server: SignalingServer, pages: Pages) -
 
 
 async def test_the_list_has_2048_words(server: SignalingServer, pages: Pages) -> None:
-    """All different, of 3 to 6 letters, so that four of them are 44 bits."""
+    """All are different and have 3 to 6 letters, so four of them are 44 bits."""
     words = await Module(await pages.receiver(server)).call("lib/words/list", "m.WORDS")
     assert len(words) == len(set(words)) == 2048
     assert all(word.isascii() and word.islower() and 3 <= len(word) <= 6 for word in words)
