@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 LAYERS: list[set[str]] = [
-    {"turn.credentials", "turn.limits", "turn.stun"},
+    {"turn.credentials", "turn.limits", "turn.stun", "turn.tasks"},
     {"turn.servers", "turn.coturn", "turn.access", "turn.allocations"},
     {"turn.fields"},
     {"turn.requests"},
@@ -28,7 +28,11 @@ LAYERS: list[set[str]] = [
     {"signaling.room.rooms"},
     {"signaling.transport.outbox", "signaling.transport.guard", "signaling.transport.framing"},
     {"signaling.transport.hub"},
-    {"signaling.transport.websocket", "signaling.transport.events"},
+    {
+        "signaling.transport.websocket",
+        "signaling.transport.events",
+        "signaling.transport.local",
+    },
     {"signaling.web.headers", "signaling.web.hosts", "signaling.web.port"},
     {"signaling.web.pages", "signaling.web.open_streams", "signaling.web.reports"},
     {"signaling.web.entrance", "signaling.web.trust"},
