@@ -43,6 +43,7 @@ LAYERS: list[set[str]] = [
     {"signaling.doctor"},
     {"signaling.serve"},
     {"signaling.__main__"},
+    {"lenscast.peers.transport", "lenscast.peers.websocket", "lenscast.peers.roster"},
     {
         "lenscast.peers.signaling",
         "lenscast.peers.picture",

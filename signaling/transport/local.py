@@ -12,6 +12,8 @@ ADDRESS = "local"
 """What all local peers are counted by: they take no connection from a browser's allowance."""
 
 NORMAL = 1000
+NO_CLOSE_FRAME = 1006
+"""The close code of a connection that was cut, as a WebSocket's (RFC 6455 7.1.5)."""
 
 
 class LocalTransport:
@@ -79,7 +81,7 @@ class LocalConnection:
 
     def cut(self) -> None:
         """End it without a goodbye: the peer is away, and may resume."""
-        self._leave(Ending(NORMAL, ""), left=False)
+        self._leave(Ending(NO_CLOSE_FRAME, ""), left=False)
 
     def _leave(self, ending: Ending, *, left: bool) -> None:
         # Where the server ended it, closing this side is an answer, and no goodbye.

@@ -99,11 +99,11 @@ async def test_messages_pass_between_a_local_peer_and_a_websocket(tmp_path: Path
         websocket(server.receiver_link) as receiver,
         local(server) as sender,
     ):
-        links = read_link(server.sender_link), read_link(server.receiver_link)
-        for peer, link in zip((sender, receiver), links, strict=True):
-            await peer.register(link.role, room=link.room, key=link.key)
-        await receiver.receive_type("peer-connected")
-        await sender.receive_type("peer-connected")
+        sends, watches = read_link(server.sender_link), read_link(server.receiver_link)
+        await sender.register("sender", room=sends.room, key=sends.key)
+        await receiver.register("receiver", room=watches.room, key=watches.key)
+        assert (await receiver.receive_type("peer-connected"))["peer"] == "sender"
+        assert (await sender.receive_type("peer-connected"))["peer"] == "receiver"
         for number in range(30):
             await sender.send(type="state", state={"n": number})
         seen = [(await receiver.receive_type("state"))["state"]["n"] for _ in range(30)]
@@ -148,6 +148,7 @@ async def test_a_peer_that_is_cut_off_is_away_and_resumes(tmp_path: Path) -> Non
         was = await before.register("sender")
         await receiver.receive_type("peer-connected")
         before.connection.cut()
+        assert await before.ending() == Ending(1006, "")
         assert (await receiver.receive_type("peer-disconnected"))["reason"] == "away"
         await receiver.send(type="control", settings={"preset": "hd"}, to=was["id"])
         async with local(server) as after:
