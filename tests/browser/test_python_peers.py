@@ -1,10 +1,10 @@
 """Chromium and the peers in Python understand each other."""
 
-from lenscast.peers.picture import MadePicture, read_number
 from lenscast.peers.receiver import Receiver
 from lenscast.peers.sender import Sender
 from signaling.server import SignalingServer
 from tests.browser.pages import Pages, figure, phase, picture_moves
+from tests.lenscast.numbered_picture import MadePicture, read_number
 from tests.running_server import local_sender_link
 
 

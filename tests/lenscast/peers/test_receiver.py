@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from aiortc import RTCPeerConnection
 
-from lenscast.peers.picture import MadePicture, VideoFile, bars_difference, read_number
+from lenscast.peers.picture import VideoFile
 from lenscast.peers.receiver import Received, Receiver
 from lenscast.peers.sender import Sender
 from lenscast.peers.signaling import ConnectionEnded, SignalingClient
 from signaling.config import Config
 from signaling.room.messages import Answer, Error, IceCandidate, Offer, PeerConnected, State
 from signaling.room.refusal import Refusal
-from tests.lenscast.peers.test_picture import write_video
+from tests.lenscast.numbered_picture import MadePicture, bars_difference, read_number, write_video
 from tests.running_server import local_sender_link, running_server
 
 SECONDS = 20.0

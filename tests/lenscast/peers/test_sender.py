@@ -10,7 +10,7 @@ import av
 import pytest
 from aiortc.mediastreams import MediaStreamError
 
-from lenscast.peers.picture import MadePicture, VideoTrack
+from lenscast.peers.picture import VideoTrack
 from lenscast.peers.receiver import Receiver
 from lenscast.peers.sender import Sender
 from lenscast.peers.signaling import ConnectionEnded, SignalingClient
@@ -27,6 +27,7 @@ from signaling.room.messages import (
 )
 from signaling.room.refusal import Refusal
 from signaling.server import SignalingServer
+from tests.lenscast.numbered_picture import MadePicture
 from tests.running_server import local_sender_link, running_server
 from tests.turn.coturn_server import needs_turnserver, running_coturn
 
