@@ -13,7 +13,15 @@ from lenscast.peers.receiver import Received, Receiver
 from lenscast.peers.sender import Sender
 from lenscast.peers.signaling import ConnectionEnded, SignalingClient
 from signaling.config import Config
-from signaling.room.messages import Answer, Error, IceCandidate, Offer, PeerConnected, State
+from signaling.room.messages import (
+    Answer,
+    Control,
+    Error,
+    IceCandidate,
+    Offer,
+    PeerConnected,
+    State,
+)
 from signaling.room.refusal import Refusal
 from tests.lenscast.numbered_picture import MadePicture, bars_difference, read_number, write_video
 from tests.running_server import local_sender_link, running_server
@@ -320,3 +328,54 @@ async def test_leaving_at_any_moment_is_clean(
                 await asyncio.sleep(moment * 0.02)
         assert not sender._tasks.over
     assert [record for record in caplog.records if record.name == "asyncio"] == []
+
+
+UNDESCRIBED = "\r\n".join(
+    (
+        "v=0",
+        "o=- 1 1 IN IP4 0.0.0.0",
+        "s=-",
+        "t=0 0",
+        "m=video 9 UDP/TLS/RTP/SAVPF 96",
+        "c=IN IP4 0.0.0.0",
+        "a=fmtp:96 profile-id=0",  # And no rtpmap.
+        "",
+    )
+)
+
+
+async def test_a_format_that_nothing_describes_ends_that_connection_only(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """aiortc lets a StopIteration out on an fmtp line without an rtpmap; the receiver goes on."""
+    caplog.set_level(logging.WARNING, "lenscast")
+    async with (
+        running_server(Config(), tmp_path) as server,
+        Receiver(server.receiver_link) as receiver,
+        SignalingClient(local_sender_link(server)) as bad,
+    ):
+        await bad.send(Offer(UNDESCRIBED))
+        async with Sender(local_sender_link(server), small()) as good:
+            await met(receiver, 2)
+            assert rising(await take(receiver, 3, good.id))
+        assert bad.registered.id not in receiver._sessions
+    assert "its offer is unusable (StopIteration)" in caplog.text
+
+
+async def test_another_offer_of_a_sender_is_another_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sender that has made its connection again, as aiortc does to restart it, is seen again."""
+    monkeypatch.setattr("lenscast.peers.session.RENEWAL_SECONDS", 0)
+    async with (
+        running_server(Config(), tmp_path) as server,
+        Receiver(server.receiver_link) as receiver,
+        Sender(local_sender_link(server), small()) as sender,
+    ):
+        await take(receiver, 1)
+        before, _ = receiver._sessions._sessions[sender.id]
+        await receiver._client.send(Control({"restart": True}))
+        async with asyncio.timeout(SECONDS):
+            while receiver._sessions._sessions[sender.id][0] is before:
+                await receiver.frame()
+        assert rising(await take(receiver, 5))
