@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -362,10 +363,10 @@ async def test_a_format_that_nothing_describes_ends_that_connection_only(
     assert "its offer is unusable (StopIteration)" in caplog.text
 
 
-async def test_another_offer_of_a_sender_is_another_connection(
+async def test_a_sender_that_connects_again_is_seen_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A sender that has made its connection again, as aiortc does to restart it, is seen again."""
+    """A sender in Python makes another connection where a restart is asked for."""
     monkeypatch.setattr("lenscast.peers.session.RENEWAL_SECONDS", 0)
     async with (
         running_server(Config(), tmp_path) as server,
@@ -379,3 +380,33 @@ async def test_another_offer_of_a_sender_is_another_connection(
             while receiver._sessions._sessions[sender.id][0] is before:
                 await receiver.frame()
         assert rising(await take(receiver, 5))
+
+
+async def test_an_offer_tells_whether_it_is_for_another_connection(tmp_path: Path) -> None:
+    """The same one, sent again, is answered by the same connection; one of other certificates, or
+    that restarts ICE, by another one: aiortc has no ICE restart."""
+    async with (
+        running_server(Config(), tmp_path) as server,
+        Receiver(server.receiver_link),
+        SignalingClient(local_sender_link(server)) as sender,
+    ):
+        assert isinstance(await sender.receive(), PeerConnected)
+        connections = [RTCPeerConnection(), RTCPeerConnection()]
+        try:
+            offers = []
+            for connection in connections:
+                connection.addTransceiver("video", direction="sendonly")
+                await connection.setLocalDescription()
+                offers.append(connection.localDescription.sdp)
+            restart = re.sub("a=ice-ufrag:.*", "a=ice-ufrag:other", offers[1])
+            answered = []
+            for offer in (offers[0], offers[0], offers[1], restart):
+                await sender.send(Offer(offer))
+                answer = await asyncio.wait_for(sender.receive(), SECONDS)
+                assert isinstance(answer, Answer)
+                answered.append(re.findall("a=fingerprint:sha-256 .*", answer.sdp))
+            assert answered[0] == answered[1]
+            assert answered[1] != answered[2] != answered[3]
+        finally:
+            for connection in connections:
+                await connection.close()

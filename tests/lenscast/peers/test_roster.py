@@ -19,6 +19,13 @@ class Said(PeerConnected):
     offers: bool = False
 
 
+@dataclass(frozen=True)
+class Listed(PeerInfo):
+    """An entry of `peers` of such a server."""
+
+    offers: bool = False
+
+
 @pytest.mark.parametrize("role", ["sender", "receiver", "guest"])
 @pytest.mark.parametrize("offers", [True, False])
 def test_the_server_says_who_makes_the_offers(role: str, offers: bool) -> None:
@@ -38,12 +45,19 @@ def test_whoever_is_announced_is_offered_to_until_it_is_gone() -> None:
     assert not roster.offers_to("other")
 
 
-def test_who_came_during_a_break_is_offered_to_as_well() -> None:
+@pytest.mark.parametrize("offers", [True, False])
+def test_who_came_during_a_break_is_offered_to_as_well(offers: bool) -> None:
     """`registered` says who makes the offers to those who are in the room already."""
     roster = Roster()
-    listed = PeerInfo("other", "receiver")
-    roster.came_back(me("sender", listed, resumed=True), now=0.0)
+    roster.came_back(me("guest", Listed("other", "guest", offers=offers), resumed=True), now=0.0)
     told = [roster.news(0.0), roster.news(0.0), roster.news(0.0)]
     assert isinstance(told[1], PeerConnected)
     assert told[2] is None
-    assert roster.offers_to("other")
+    assert roster.offers_to("other") is offers
+
+
+def test_a_server_that_does_not_say_who_offers_means_the_sender() -> None:
+    """So it is with servers of an earlier version."""
+    other = PeerInfo("other", "receiver")
+    assert makes_the_offers(other, me("sender"))
+    assert not makes_the_offers(other, me("receiver"))
