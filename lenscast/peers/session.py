@@ -175,6 +175,10 @@ class Session:
                 await self._end_consent()
         except TimeoutError:
             log.info("the TURN server does not answer; its allocation is left to expire")
+        except _BAD_INPUT as error:
+            # A description that bundles sections which it does not have leaves aiortc without a
+            # transport; it has stopped those that it had.
+            log.info("a connection with %s was broken (%s)", self.peer_id, type(error).__name__)
 
     async def _end_consent(self) -> None:
         """End what asks for consent (RFC 7675) on a connection that is closed.

@@ -18,6 +18,7 @@ from lenscast.peers.signaling import ConnectionEnded
 from signaling.config import Config
 from signaling.room.messages import Control, ServerMessage, State
 from signaling.server import SignalingServer
+from tests.lenscast.failing import fail
 from tests.lenscast.numbered_picture import MadePicture, bars_difference, read_number
 from tests.lenscast.peers import meeting
 from tests.lenscast.peers.transports import TRANSPORTS
@@ -274,12 +275,6 @@ async def test_a_connection_that_fails_is_made_again(
             assert me.session(them) is not mine
             assert them.session(me) is not theirs
             assert me.session(them).offers is offers
-
-
-def fail(session: Session) -> None:
-    """Make a connection fail, as ICE does when nothing comes any more."""
-    session.connection._RTCPeerConnection__connectionState = "failed"  # type: ignore[attr-defined]
-    session.connection.emit("connectionstatechange")
 
 
 @pytest.mark.usefixtures("everyone_publishes")
