@@ -17,9 +17,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, Playwright
 
-from lenscast.peers.picture import Pattern
 from signaling.server import SignalingServer
 from tests.browser.pages import Pages, figure, launch, phase
+from tests.lenscast.numbered_picture import Pattern
 
 FRAMES = 300
 CLOSE_MS = 40
