@@ -10,6 +10,7 @@ import logging
 import socket
 import ssl
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -55,13 +56,16 @@ class SignalingServer:
     ----------
     config: the configuration.
     folder: the state folder (secret, certificates).
+    more_types: kinds of room besides those of Lenscast.
 
     Raises
     ------
     SetupError: the secret or a certificate cannot be read.
     """
 
-    def __init__(self, config: Config, folder: Path) -> None:
+    def __init__(
+        self, config: Config, folder: Path, *, more_types: Sequence[RoomType] = ()
+    ) -> None:
         self.config = config
         self._folder = folder
         secret = state_folder.load_secret(folder)
@@ -71,7 +75,7 @@ class SignalingServer:
         self._relay = self.turn if isinstance(self.turn, EmbeddedTurn) else None
         context = self._make_context()
         self.metrics = Metrics()
-        self._types = self._make_types()
+        self._types = (*self._make_types(), *more_types)
         self._rooms = self._make_rooms(Seals(secret))
         # Drawing one takes ten times as long as everything else that a registration needs.
         self._qr_code = functools.lru_cache(maxsize=QR_CODES)(qr.svg)
@@ -137,15 +141,24 @@ class SignalingServer:
         key = self._keys.key(room, role, scope) if self._keys and keyed else None
         return links.link(origin, path, room, key)
 
-    def new_room(self, type_name: str | None) -> dict[str, Any]:
-        """Make a room with a fresh code: {"room", "links": {role: link}}.
+    def open_room(self, type_name: str | None, code: str) -> RoomType:
+        """Make a room that can be entered by this code; gives its kind.
 
         Raises
         ------
         Refusal: there is no such kind of room, or no place for another.
         """
+        return self._rooms.open(type_name, code, time.monotonic())
+
+    def new_room(self, type_name: str | None) -> dict[str, Any]:
+        """Make a room with a fresh code: {"room", "links": {role: link}}.
+
+        Raises
+        ------
+        Refusal: as for `open_room`.
+        """
         code = codes.new_code()
-        kind = self._rooms.open(type_name, code, time.monotonic())
+        kind = self.open_room(type_name, code)
         origin = self.public_origin()
         made = {role: self.link(origin, role, code, kind) for role in kind.pages.values()}
         return {"room": code, "links": made}

@@ -61,7 +61,12 @@ LAYERS: list[set[str]] = [
     {"signaling.doctor"},
     {"signaling.serve"},
     {"signaling.__main__"},
-    {"lenscast.peers.transport", "lenscast.peers.websocket", "lenscast.peers.roster"},
+    {
+        "lenscast.peers.transport",
+        "lenscast.peers.websocket",
+        "lenscast.peers.roster",
+        "lenscast.peers.memory",
+    },
     {
         "lenscast.peers.signaling",
         "lenscast.peers.picture",

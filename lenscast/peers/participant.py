@@ -48,6 +48,8 @@ class Participant(Member):
     relay_only: connect through a TURN relay only.
     ssl_context: for https links whose certificate the system does not trust.
     transport: what carries the messages to the server; None for a WebSocket.
+    role, room_type: the role to ask for and the kind of room; None for those of the link's page,
+        in a camera room.
 
     Raises
     ------
@@ -67,13 +69,22 @@ class Participant(Member):
         relay_only: bool = False,
         ssl_context: ssl.SSLContext | None = None,
         transport: Transport | None = None,
+        role: str | None = None,
+        room_type: str | None = None,
     ) -> None:
         self._feeds: dict[Kind, Feed] = {"audio": Feed("audio"), "video": Feed("video")}
         self._tracks: dict[Kind, MediaStreamTrack | None] = {}
         self._reading: dict[Kind, asyncio.Task[None]] = {}
         self._on_track = on_track
         self._tell = on_message
-        client = SignalingClient(link, name=name, ssl_context=ssl_context, transport=transport)
+        client = SignalingClient(
+            link,
+            name=name,
+            ssl_context=ssl_context,
+            transport=transport,
+            role=role,
+            room_type=room_type,
+        )
         super().__init__(
             client,
             audio=Media(self._feeds["audio"].view, self._take_track),

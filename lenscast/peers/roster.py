@@ -103,7 +103,7 @@ class Roster:
         for peer in me.peers:
             if peer.away:
                 continue
-            announced = PeerConnected(peer.role, peer.id, peer.name)
+            announced = PeerConnected(peer.role, peer.id, peer.name, peer.offers)
             if self.take(announced, me):
                 self._news.append(announced)
             self._offers[peer.id] = makes_the_offers(peer, me)
@@ -122,7 +122,6 @@ class Roster:
 def makes_the_offers(peer: PeerConnected | PeerInfo, me: Registered) -> bool:
     """Whether this client makes the offers to a peer.
 
-    The one place that knows servers which do not say so: there the sender of a camera does.
+    A server that does not say so to anybody knows camera rooms alone: there the sender does.
     """
-    told = getattr(peer, "offers", None)
-    return me.role == "sender" if told is None else bool(told)
+    return peer.offers or (me.limits is None and me.role == "sender")

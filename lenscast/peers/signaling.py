@@ -11,6 +11,7 @@ import ssl
 from types import TracebackType
 from typing import Self
 
+from lenscast.peers.memory import Memory
 from lenscast.peers.roster import Roster
 from lenscast.peers.transport import Connection, Transport
 from lenscast.peers.websocket import WebSocketTransport
@@ -79,6 +80,8 @@ class SignalingClient:
         `ssl.create_default_context(cafile="ca.pem")`.
     timeout: seconds for connecting and registering together.
     transport: what carries the messages; None for a WebSocket.
+    role: the role to ask for; None for the one that the link's page asks for.
+    room_type: the kind of room; None for a camera room.
 
     Raises
     ------
@@ -96,8 +99,13 @@ class SignalingClient:
         ssl_context: ssl.SSLContext | None = None,
         timeout: float = 10.0,
         transport: Transport | None = None,
+        role: str | None = None,
+        room_type: str | None = None,
     ) -> None:
         self.link = read_link(link)
+        self._role = role or self.link.role
+        self._room_type = room_type
+        self._memory = Memory()
         self._name = name
         self._timeout = timeout
         self._transport: Transport = transport or WebSocketTransport(ssl_context, timeout)
@@ -160,7 +168,9 @@ class SignalingClient:
             except ConnectionEnded as ended:
                 await self._come_back(ended)
             else:
-                if self._roster.take(message, self.registered):
+                if (newer := self._memory.take(message)) is not None:
+                    await self.send(newer)
+                elif self._roster.take(message, self.registered):
                     return message
 
     async def send(self, message: ClientMessage) -> None:
@@ -200,7 +210,15 @@ class SignalingClient:
 
     async def _register(self, connection: Connection) -> None:
         link = self.link
-        register = Register(link.role, link.room, link.key, self._name, self._token)
+        register = Register(
+            self._role,
+            link.room,
+            link.key,
+            self._name,
+            self._token,
+            self._room_type,
+            self._memory.heard,
+        )
         try:
             await connection.send(messages.encode(register))
         except ConnectionError as error:
@@ -208,6 +226,8 @@ class SignalingClient:
         answer = await self._read()
         match answer:
             case Registered():
+                if not answer.resumed:
+                    self._memory = Memory()
                 self.registered = answer
                 self._token = answer.resume
             case Error():

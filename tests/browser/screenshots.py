@@ -29,7 +29,6 @@ from tests.browser.pages import (
 )
 from tests.browser.scene import record
 from tests.browser.test_names import MODEL
-from tests.browser.test_viewer import AS_RECEIVER
 from tests.running_server import running_server
 
 ROOT = Path(__file__).parent.parent.parent
@@ -254,8 +253,9 @@ async def reconnecting(playwright: Playwright, camera: Path, size: str) -> None:
 async def other_pages(album: Album) -> None:
     """The receiver page with a bad link, the viewer page, and the trust page."""
     origin = f"http://127.0.0.1:{album.server.local_port}"
-    viewer = album.server.receiver_link.replace("/receiver#", "/viewer#")
-    page = await album.pages.laptop(viewer, **SIZES[album._size] | {"script": AS_RECEIVER})
+    server = album.server
+    viewer = server.link(f"http://127.0.0.1:{server.local_port}", "viewer", server.room)
+    page = await album.pages.laptop(viewer, **SIZES[album._size])
     await phase(page, "idle")
     await album.take(page, "viewer-idle")
     sender = await album.phone(PHONES[0])

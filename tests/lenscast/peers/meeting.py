@@ -1,46 +1,27 @@
-"""A room in which everyone publishes and everyone sees everyone.
+"""A room in which everyone publishes and everyone sees everyone."""
 
-The server knows no such room type yet. Until it does, the senders of a camera meet each other
-here, and the client decides who offers as the server is going to: the one whose id sorts first.
-Then this file is replaced by that room type, and the tests that use it stay as they are.
-"""
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
 
-import pytest
-
-from signaling.room.messages import (
-    Answer,
-    Control,
-    IceCandidate,
-    Offer,
-    PeerConnected,
-    PeerInfo,
-    Registered,
-    State,
-)
-from signaling.room.rooms import ROLES, Role
+from signaling.config import Config
 from signaling.server import SignalingServer
-from tests.running_server import local_sender_link
+from tests.running_server import running_server
+from tests.signaling.room.imaginary import classroom
+
+KIND = classroom()
+GUEST = "member"
+ROOM = "abc-defg-hij"
 
 
-@pytest.fixture
-def everyone_publishes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever joins by `guest_link` publishes, and meets the others."""
-    sends = {kind.type for kind in (Offer, Answer, IceCandidate, Control, State)}
-    guest = Role(
-        "sender",
-        sends=frozenset(sends),
-        broadcasts=frozenset({State.type}),
-        meets=frozenset({"sender"}),
-        invites=None,
-    )
-    monkeypatch.setitem(ROLES, "sender", guest)
-    monkeypatch.setattr("lenscast.peers.roster.makes_the_offers", _sorts_first)
+@contextlib.asynccontextmanager
+async def server(folder: Path) -> AsyncIterator[SignalingServer]:
+    """A server that has such a room, besides its camera rooms."""
+    async with running_server(Config(), folder, more_types=[KIND]) as running:
+        running.open_room(KIND.name, ROOM)
+        yield running
 
 
 def guest_link(server: SignalingServer) -> str:
     """A link by which any number of guests join."""
-    return local_sender_link(server)
-
-
-def _sorts_first(peer: PeerConnected | PeerInfo, me: Registered) -> bool:
-    return me.id < peer.id
+    return f"http://127.0.0.1:{server.local_port}/class#{ROOM}"

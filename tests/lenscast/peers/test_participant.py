@@ -15,17 +15,14 @@ from lenscast.peers.receiver import Receiver
 from lenscast.peers.sender import Sender
 from lenscast.peers.session import Session
 from lenscast.peers.signaling import ConnectionEnded
-from signaling.config import Config
-from signaling.room.messages import Control, ServerMessage, State
+from signaling.room.messages import Control, DocumentVersion, ServerMessage, State
 from signaling.server import SignalingServer
 from tests.lenscast.failing import fail
 from tests.lenscast.numbered_picture import MadePicture, bars_difference, read_number
 from tests.lenscast.peers import meeting
 from tests.lenscast.peers.transports import TRANSPORTS
 from tests.lenscast.tone import Tone, pitch
-from tests.running_server import local_sender_link, running_server
-
-everyone_publishes = meeting.everyone_publishes
+from tests.running_server import local_sender_link
 
 SECONDS = 20.0
 MOST_DIFFERENCE = 4.0
@@ -41,7 +38,7 @@ class Guest:
         self.participant = Participant(
             link,
             on_track=self._on_track,
-            on_message=self.told.put_nowait,
+            on_message=self._on_message,
             transport=TRANSPORTS[transport](server),
             **options,
         )
@@ -49,6 +46,10 @@ class Guest:
     @property
     def id(self) -> str:
         return self.participant.id
+
+    def _on_message(self, message: ServerMessage) -> None:
+        if not isinstance(message, DocumentVersion):
+            self.told.put_nowait(message)
 
     def _on_track(self, peer_id: str, track: BoundedTrack) -> None:
         self.tracks[peer_id, track.kind] = track
@@ -92,7 +93,8 @@ class Guest:
 
 
 def guest(server: SignalingServer, transport: str = "local", **options: Any) -> Guest:
-    return Guest(meeting.guest_link(server), server, transport, **options)
+    kind = {"role": meeting.GUEST, "room_type": meeting.KIND.name}
+    return Guest(meeting.guest_link(server), server, transport, **kind, **options)
 
 
 def small() -> MadePicture:
@@ -104,13 +106,12 @@ def other() -> MadePicture:
     return MadePicture(640, 480, 15)
 
 
-@pytest.mark.usefixtures("everyone_publishes")
 @pytest.mark.parametrize("transports", [("local", "local"), ("websocket", "local")])
 async def test_two_participants_see_and_hear_each_other(
     tmp_path: Path, transports: tuple[str, str]
 ) -> None:
     """Pictures arrive in order and whole, sound at its pitch, both ways by one connection."""
-    async with running_server(Config(), tmp_path) as server:
+    async with meeting.server(tmp_path) as server:
         one = guest(server, transports[0], video=small(), audio=Tone(440), name="One")
         two = guest(server, transports[1], video=small(), audio=Tone(1000))
         async with one.participant, two.participant:
@@ -121,10 +122,9 @@ async def test_two_participants_see_and_hear_each_other(
             assert {one.session(two).offers, two.session(one).offers} == {True, False}
 
 
-@pytest.mark.usefixtures("everyone_publishes")
 async def test_three_participants_see_each_other(tmp_path: Path) -> None:
     """Each pair has a connection of its own, and one that leaves takes only its own with it."""
-    async with running_server(Config(), tmp_path) as server:
+    async with meeting.server(tmp_path) as server:
         one, two, three = (guest(server, video=small()) for _ in range(3))
         async with one.participant, two.participant:
             async with three.participant:
@@ -142,10 +142,9 @@ async def until_the_end(track: MediaStreamTrack) -> None:
         await track.recv()
 
 
-@pytest.mark.usefixtures("everyone_publishes")
 async def test_a_picture_is_replaced_without_another_offer(tmp_path: Path) -> None:
     """Another track may have another size; to those who watch its time goes on."""
-    async with running_server(Config(), tmp_path) as server:
+    async with meeting.server(tmp_path) as server:
         first = small()
         one, two = guest(server, video=first), guest(server, video=small())
         async with one.participant, two.participant:
@@ -166,10 +165,9 @@ async def test_a_picture_is_replaced_without_another_offer(tmp_path: Path) -> No
             first.stop()
 
 
-@pytest.mark.usefixtures("everyone_publishes")
 async def test_tracks_come_and_go_without_another_offer(tmp_path: Path) -> None:
     """Who publishes nothing may begin at any time, and stop, whichever side it is."""
-    async with running_server(Config(), tmp_path) as server:
+    async with meeting.server(tmp_path) as server:
         one, two = guest(server), guest(server)
         async with one.participant, two.participant:
             sessions = []
@@ -187,10 +185,9 @@ async def test_tracks_come_and_go_without_another_offer(tmp_path: Path) -> None:
             assert [two.session(one), one.session(two)] == sessions
 
 
-@pytest.mark.usefixtures("everyone_publishes")
 async def test_sound_is_replaced_by_sound_of_another_format(tmp_path: Path) -> None:
     """Another rate and another pitch, after silence: what is sent stays one stream."""
-    async with running_server(Config(), tmp_path) as server:
+    async with meeting.server(tmp_path) as server:
         one, two = guest(server, audio=Tone(440)), guest(server)
         async with one.participant, two.participant:
             await two.hears(one, 440)
@@ -206,7 +203,6 @@ async def test_a_track_is_published_as_what_it_is() -> None:
         Participant(link, audio=small())
 
 
-@pytest.mark.usefixtures("everyone_publishes")
 async def test_a_track_that_fails_ends_the_participant_with_its_error(tmp_path: Path) -> None:
     """What goes wrong in a track is raised by `wait`, and the track that is left is stopped."""
 
@@ -215,7 +211,7 @@ async def test_a_track_that_fails_ends_the_participant_with_its_error(tmp_path: 
             raise OSError("The camera is gone.")
 
     tone = Tone(440)
-    async with running_server(Config(), tmp_path) as server:
+    async with meeting.server(tmp_path) as server:
         one = guest(server, audio=tone, video=Broken(320, 240))
         async with one.participant:
             with pytest.raises(OSError, match="camera is gone"):
@@ -223,10 +219,9 @@ async def test_a_track_that_fails_ends_the_participant_with_its_error(tmp_path: 
     assert tone.readyState == "ended"
 
 
-@pytest.mark.usefixtures("everyone_publishes")
 async def test_a_track_that_ends_ends_nothing_else(tmp_path: Path) -> None:
     """The sound goes on when the picture is over, and another picture may follow."""
-    async with running_server(Config(), tmp_path) as server:
+    async with meeting.server(tmp_path) as server:
         picture = small()
         one, two = guest(server, audio=Tone(440), video=picture), guest(server)
         async with one.participant, two.participant:
@@ -237,10 +232,9 @@ async def test_a_track_that_ends_ends_nothing_else(tmp_path: Path) -> None:
             await two.sees(one, (640, 480))
 
 
-@pytest.mark.usefixtures("everyone_publishes")
 async def test_what_is_not_about_connections_is_handed_on(tmp_path: Path) -> None:
     """What others show and ask for reaches whoever uses the participant."""
-    async with running_server(Config(), tmp_path) as server:
+    async with meeting.server(tmp_path) as server:
         one, two = guest(server), guest(server)
         async with one.participant, two.participant:
             await two.track(one.id, "audio")
@@ -254,14 +248,13 @@ async def test_what_is_not_about_connections_is_handed_on(tmp_path: Path) -> Non
             )
 
 
-@pytest.mark.usefixtures("everyone_publishes")
 @pytest.mark.parametrize("offers", [True, False])
 async def test_a_connection_that_fails_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offers: bool
 ) -> None:
     """Whichever side notices; where it is the one that answers, it asks the other."""
     monkeypatch.setattr("lenscast.peers.session.RENEWAL_SECONDS", 0)
-    async with running_server(Config(), tmp_path) as server:
+    async with meeting.server(tmp_path) as server:
         one, two = guest(server, video=small()), guest(server, video=small())
         async with one.participant, two.participant:
             await asyncio.gather(one.sees(two), two.sees(one))
@@ -277,11 +270,10 @@ async def test_a_connection_that_fails_is_made_again(
             assert me.session(them).offers is offers
 
 
-@pytest.mark.usefixtures("everyone_publishes")
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_who_is_put_out_is_seen_no_more(tmp_path: Path, transport: str) -> None:
     """After close code 4003 a participant is over, and nothing of it goes out any longer."""
-    async with running_server(Config(), tmp_path) as server:
+    async with meeting.server(tmp_path) as server:
         one, two = guest(server, video=small()), guest(server, transport, video=small())
         async with one.participant, two.participant:
             await asyncio.gather(one.sees(two), two.sees(one))
@@ -295,12 +287,11 @@ async def test_who_is_put_out_is_seen_no_more(tmp_path: Path, transport: str) ->
             assert not two.participant._sessions
 
 
-@pytest.mark.usefixtures("everyone_publishes")
 async def test_leaving_takes_less_than_a_second(tmp_path: Path) -> None:
     """With sound and picture both ways; the tracks are stopped."""
     tone, picture = Tone(440), small()
     loop = asyncio.get_running_loop()
-    async with running_server(Config(), tmp_path) as server:
+    async with meeting.server(tmp_path) as server:
         one, two = guest(server, video=small()), guest(server, audio=tone, video=picture)
         async with one.participant:
             async with two.participant:
@@ -313,7 +304,7 @@ async def test_leaving_takes_less_than_a_second(tmp_path: Path) -> None:
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_a_participant_sends_as_a_camera_does(tmp_path: Path, transport: str) -> None:
     """In a camera room it may be the sender: a receiver takes its picture and declines the rest."""
-    async with running_server(Config(), tmp_path) as server:
+    async with meeting.server(tmp_path) as server:
         one = Guest(local_sender_link(server), server, transport, audio=Tone(440), video=small())
         async with (
             one.participant,
@@ -327,7 +318,7 @@ async def test_a_participant_sends_as_a_camera_does(tmp_path: Path, transport: s
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_a_participant_watches_a_camera(tmp_path: Path, transport: str) -> None:
     """In a camera room it may be the receiver, which publishes nothing."""
-    async with running_server(Config(), tmp_path) as server:
+    async with meeting.server(tmp_path) as server:
         one = Guest(server.receiver_link, server, transport)
         carried = TRANSPORTS[transport](server)
         async with (
