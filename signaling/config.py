@@ -1,6 +1,6 @@
-"""The configuration: its keys, their defaults and types, and how a YAML file is read into them.
+"""The configuration: its keys, their types and defaults, and how it is read from a YAML file.
 
-Owns no behaviour. config.yaml lists every key at its default; a test holds the two equal.
+config.yaml lists every key with its default; a test keeps it equal to this module.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from signaling.setup_error import SetupError
 
 @dataclass(frozen=True)
 class Server:
-    """Where the server listens and how it is reached."""
+    """Where the server listens, and how others reach it."""
 
     host: str = "0.0.0.0"
     port: int = 8443
@@ -44,7 +44,7 @@ class Rooms:
 
 @dataclass(frozen=True)
 class Limits:
-    """What clients may do. Times in seconds, sizes in bytes."""
+    """What one client may do, and all of them. Times are in seconds, sizes in bytes."""
 
     message_bytes: int = 65536
     sdp_bytes: int = 32768
@@ -67,7 +67,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class CoturnSettings:
-    """A coturn server and the secret it shares with this one."""
+    """A coturn server, and the secret that it shares with this server."""
 
     urls: list[str] = field(default_factory=list)
     secret: str | None = field(default=None, repr=False)
@@ -76,7 +76,7 @@ class CoturnSettings:
 
 @dataclass(frozen=True)
 class Turn:
-    """Which TURN servers the peers are told of."""
+    """Which TURN servers the peers get."""
 
     mode: Literal["embedded", "coturn", "static", "none"] = "embedded"
     coturn: CoturnSettings = field(default_factory=CoturnSettings)
@@ -86,7 +86,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Preset:
-    """One quality that the pages offer. `max_bitrate` in bit/s."""
+    """A quality that the pages offer. `max_bitrate` is in bit/s."""
 
     label: str
     width: int
@@ -106,7 +106,7 @@ def _presets() -> dict[str, Preset]:
 
 @dataclass(frozen=True)
 class Video:
-    """The qualities that the pages offer, and the one they start with."""
+    """The qualities that the pages offer, and the one that they start with."""
 
     presets: dict[str, Preset] = field(default_factory=_presets)
     default: str = "high"
@@ -114,7 +114,7 @@ class Video:
 
 @dataclass(frozen=True)
 class Log:
-    """What is written to standard error."""
+    """How much is logged to standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -133,13 +133,14 @@ class Config:
 
 
 def load(path: Path) -> Config:
-    """Read a YAML file; what it does not say keeps its default. Paths of other files in it are
-    relative to its folder.
+    """Read a YAML file. Keys that it leaves out keep their defaults.
+
+    Paths of other files are relative to the folder of this one.
 
     Raises
     ------
-    SetupError: the file cannot be read, is not YAML, or holds an unknown key or a value of the
-        wrong kind. The sentence names the key by its path and the nearest known name.
+    SetupError: the file cannot be read, is not YAML, or has an unknown key or a wrong value. The
+        sentence names the key by its path; for an unknown one also the most similar known key.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -151,7 +152,7 @@ def load(path: Path) -> Config:
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
-        problem = getattr(error, "problem", None) or "not readable"
+        problem = getattr(error, "problem", None) or "it cannot be read"
         raise SetupError(f"{path}{line}: this is not YAML: {problem}.") from error
     try:
         config = from_values({} if values is None else values)
@@ -180,7 +181,7 @@ def _with_paths_from(config: Config, folder: Path) -> Config:
 
 
 def from_values(values: Any) -> Config:
-    """Build a configuration from the plain values of a YAML document.
+    """Make a configuration from the values of a YAML document.
 
     Raises
     ------
@@ -194,7 +195,7 @@ def from_values(values: Any) -> Config:
 def _check(config: Config) -> None:
     for name in ("port", "local_port"):
         if not 0 <= getattr(config.server, name) <= 65535:
-            raise SetupError(f"server.{name} must be a port, 0 to 65535 (0 picks a free one).")
+            raise SetupError(f"server.{name} must be a port from 0 to 65535 (0: any free one).")
     sections: dict[str, Any] = {"rooms": config.rooms, "limits": config.limits}
     for section, record in sections.items():
         for name, value in dataclasses.asdict(record).items():
@@ -206,7 +207,7 @@ def _check(config: Config) -> None:
         config.server.certificate and config.server.private_key
     ):
         raise SetupError(
-            "server.tls is 'files': name them in server.certificate and server.private_key."
+            "If server.tls is 'files', set server.certificate and server.private_key too."
         )
     if config.turn.mode == "coturn":
         _check_coturn(config.turn.coturn)
@@ -217,9 +218,9 @@ def _check(config: Config) -> None:
 
 def _check_coturn(coturn: CoturnSettings) -> None:
     if not coturn.urls:
-        raise SetupError("turn.mode is 'coturn': list its addresses in turn.coturn.urls.")
+        raise SetupError("If turn.mode is 'coturn', list its URLs in turn.coturn.urls.")
     if bool(coturn.secret) == bool(coturn.secret_file):
-        raise SetupError("turn.coturn needs exactly one of secret and secret_file.")
+        raise SetupError("Set exactly one of turn.coturn.secret and turn.coturn.secret_file.")
 
 
 _T = TypeVar("_T")
@@ -227,7 +228,7 @@ _T = TypeVar("_T")
 
 def _section(kind: type[_T], values: Any, path: str) -> _T:
     if not isinstance(values, dict):
-        raise SetupError(f"{path or 'The configuration'} must be a mapping of keys to values.")
+        raise SetupError(f"{path or 'The configuration'} must consist of keys and values.")
     hints = typing.get_type_hints(kind)
     read = {}
     for name, value in values.items():
@@ -243,7 +244,7 @@ def _section(kind: type[_T], values: Any, path: str) -> _T:
         and f.default_factory is dataclasses.MISSING
     ]
     if missing:
-        raise SetupError(f"{path} lacks {', '.join(missing)}.")
+        raise SetupError(f"{path} is incomplete: set {', '.join(missing)}.")
     return kind(**read)
 
 
@@ -251,7 +252,7 @@ def _unknown(where: str, name: str, known: list[str], path: str) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     if near:
         return f"There is no key {where}. Did you mean {f'{path}.' if path else ''}{near[0]}?"
-    return f"There is no key {where}. Known here: {', '.join(known)}."
+    return f"There is no key {where}. The keys here are: {', '.join(known)}."
 
 
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
@@ -271,7 +272,7 @@ def _value(hint: Any, value: Any, path: str) -> Any:
         return [_value(arguments[0], item, f"{path}[{i}]") for i, item in enumerate(value)]
     if origin is dict:
         if not isinstance(value, dict):
-            raise SetupError(f"{path} must be a mapping of keys to values.")
+            raise SetupError(f"{path} must consist of keys and values.")
         return {str(k): _value(arguments[1], item, f"{path}.{k}") for k, item in value.items()}
     return _scalar(hint, value, path)
 

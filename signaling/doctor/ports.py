@@ -90,14 +90,13 @@ async def _health(origin: str) -> dict[str, str] | None:
 
 
 def holder(port: int) -> str | None:
-    """Name the program that listens on a TCP port, as in `nginx, pid 812`.
+    """Name the program that uses a TCP port, as in `nginx, pid 812`.
 
-    None if no program of this user does; those of other users are visible to root only.
+    None if it cannot be seen: most systems show the sockets of other users' programs to root only.
     """
     for process in psutil.process_iter():
         with suppress(psutil.Error):  # It has ended, or belongs to another user.
-            for connection in process.net_connections("tcp"):
-                listens = connection.status == psutil.CONN_LISTEN
-                if listens and connection.laddr and connection.laddr.port == port:
-                    return f"{process.name()}, pid {process.pid}"
+            connections = process.net_connections("tcp")
+            if any(one.laddr and one.laddr.port == port for one in connections):
+                return f"{process.name()}, pid {process.pid}"
     return None
