@@ -1,1 +1,1 @@
-"""The `lenscast` command, and the peers that live in Python."""
+"""The `lenscast` command, and peers written in Python."""

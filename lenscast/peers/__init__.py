@@ -1,1 +1,1 @@
-"""Peers that live in Python: a sender and a receiver of a room, on aiortc and av."""
+"""Peers written in Python: they send to a room, receive from it, or both, with aiortc and av."""

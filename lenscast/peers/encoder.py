@@ -1,6 +1,6 @@
 """A VP8 encoder that may use more bits than aiortc's own.
 
-Owns the one place that reaches into aiortc. Imports nothing of the project.
+It reaches into private parts of aiortc; its tests notice when those change.
 """
 
 from aiortc import RTCRtpTransceiver
@@ -11,14 +11,14 @@ LEAST_BITRATE = 250_000
 
 
 class LimitedVp8Encoder(Vp8Encoder):
-    """VP8 up to a bit rate of one's choice.
+    """VP8 up to a bit rate that the caller chooses.
 
-    aiortc's encoder starts at 500 kbit/s and stops at 1500 kbit/s, constants of the module
-    aiortc.codecs.vpx; changing those would change every connection of the process.
+    aiortc's encoder starts at 500 kbit/s and goes no higher than 1500 kbit/s. These are constants
+    of the module aiortc.codecs.vpx; changing them would change every connection of the process.
 
     Parameters
     ----------
-    most: the limit, in bit/s.
+    most: the highest bit rate, in bit/s.
     """
 
     def __init__(self, most: int) -> None:
@@ -28,25 +28,26 @@ class LimitedVp8Encoder(Vp8Encoder):
 
     @property
     def target_bitrate(self) -> int:
-        """What to aim at, in bit/s; the receiver's estimate (REMB) sets it."""
+        """The bit rate to aim for, in bit/s; the receiver's estimate (REMB) sets it."""
         return self._target
 
     @target_bitrate.setter
     def target_bitrate(self, bitrate: int) -> None:
         self._target = min(self._most, max(bitrate, LEAST_BITRATE))
-        # aiortc's encode() sizes its rate control buffer by its own, private, copy.
+        # aiortc's encode() takes the size of its rate control buffer from its own private copy.
         self._Vp8Encoder__target_bitrate = self._target
 
 
 def send_vp8(transceiver: RTCRtpTransceiver, most: int) -> None:
-    """Have a video transceiver send VP8, which every browser reads (RFC 7742 5).
+    """Make a video transceiver send VP8, which every browser can decode (RFC 7742 5).
 
     Parameters
     ----------
+    transceiver: one for video, before its offer or answer is made.
     most: the highest bit rate, in bit/s.
     """
     codecs = transceiver.sender.getCapabilities("video").codecs
     wanted = [codec for codec in codecs if codec.name.upper() in ("VP8", "RTX")]
     transceiver.setCodecPreferences(wanted)
-    # aiortc makes its encoder where this attribute is None, and has no other way to choose one.
+    # aiortc makes an encoder only while this attribute is None, and offers no other way to set one.
     transceiver.sender._RTCRtpSender__encoder = LimitedVp8Encoder(most)  # type: ignore[attr-defined]

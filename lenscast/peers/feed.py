@@ -1,6 +1,6 @@
-"""Frames from where they are made to where they are used, without a queue that grows.
+"""Carries frames from the tracks that make them to those who use them, without a growing queue.
 
-aiortc's queue of received frames has no limit, and its senders each want a track of their own.
+aiortc's queue of received frames has no limit, and each of its senders needs a track of its own.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ WAITING = {"video": 1, "audio": 25}
 
 SOUND_RATE = 48_000
 SOUND_SAMPLES = 960
-"""Of one frame of sound, 20 ms. aiortc gives all packets of a larger one the same time."""
+"""20 ms, which is one packet. aiortc gives all packets of a longer frame the same time."""
 
 Frame = Any
 """An av.VideoFrame or an av.AudioFrame, as the kind of the track is."""
 
 
 async def frames(track: MediaStreamTrack) -> AsyncGenerator[Frame, None]:
-    """Take each frame of a track as soon as it is there, until the track ends.
+    """Each frame of a track, as soon as it is there, until the track ends.
 
     Raises
     ------
@@ -54,7 +54,7 @@ class BoundedTrack(MediaStreamTrack):
 
     Attributes
     ----------
-    skipped: how many frames nobody has taken in time.
+    skipped: how many frames were dropped because nobody took them in time.
     """
 
     def __init__(self, kind: str) -> None:
@@ -93,8 +93,8 @@ class BoundedTrack(MediaStreamTrack):
 class Feed:
     """Hands the frames of one track on to any number of connections.
 
-    The track may be replaced by another one: its frames then go on in time where those of the
-    first one ended, as neither browsers nor aiortc understand a time that goes back.
+    The track may be replaced by another one. The times of its frames then continue those of the
+    first one: neither browsers nor aiortc can deal with time that runs backwards.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class Feed:
         self._until: tuple[float, float] | None = None  # Of the newest: its time, and when it came.
 
     def view(self) -> BoundedTrack:
-        """A track for one connection, which may stop it. A picture that is there is in it."""
+        """A track for one connection, which may stop it. It begins with the newest picture."""
         view = BoundedTrack(self.kind)
         if self._newest is not None and self.kind == "video":
             view.put(self._newest)
@@ -116,7 +116,7 @@ class Feed:
         return view
 
     async def read(self, track: MediaStreamTrack) -> AsyncGenerator[Frame, None]:
-        """Hand on the frames of a track until it ends, and give each one afterwards.
+        """Hand on the frames of a track until it ends; yields each one after that.
 
         Parameters
         ----------
@@ -138,7 +138,7 @@ class Feed:
                     self._put(frame, shift)
                     yield frame
         finally:
-            self._newest = None  # Nobody who comes later is to see what is over.
+            self._newest = None  # Whoever comes later must not see what is over.
 
     def _shift(self, begins: float) -> float:
         """By how many seconds to move the frames of a track whose first one is of this time."""

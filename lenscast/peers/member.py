@@ -1,7 +1,4 @@
-"""A peer of a room that lives in Python: its place in the room, and its connections with others.
-
-What all such peers have in common, whether they send, receive, or do both.
-"""
+"""What all peers in Python have in common: their place in a room, and their connections there."""
 
 import asyncio
 import logging
@@ -114,10 +111,10 @@ class Member:
         await self._tasks.wait()
 
     def _start(self) -> None:
-        """This peer has joined the room; for those who have more to do than to connect."""
+        """Start what this peer does besides connecting; it has joined the room."""
 
     def _release(self) -> None:
-        """This peer has left the room, or was not let in; for those who hold something."""
+        """Let go of what this peer holds; it has left the room, or was not let in."""
 
     def _on_met(self, peer: PeerConnected) -> None:
         """Another peer is in the room."""
@@ -137,7 +134,7 @@ class Member:
             while True:
                 self._take(await self._client.receive())
         finally:
-            # Whoever is out of the room is not to be seen and heard there any more.
+            # A peer that is out of the room must not be seen or heard there any more.
             self._sessions.end_all()
 
     def _take(self, message: ServerMessage) -> None:
@@ -180,7 +177,7 @@ class Member:
         self._tasks.start(self._connect_again(session), f"reconnecting {session.peer_id}")
 
     async def _connect_again(self, failed: Session) -> None:
-        """Make another connection, or have it made: whoever offers may not have noticed."""
+        """Make another connection, or ask the side that offers: it may not have noticed."""
         lasted = asyncio.get_running_loop().time() - failed.begun
         await asyncio.sleep(max(0.0, RENEWAL_SECONDS - lasted))
         if failed.peer_id not in self._met or failed.peer_id in self._sessions:

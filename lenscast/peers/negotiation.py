@@ -1,6 +1,6 @@
-"""Offer and answer (RFC 8829) on one peer connection: the one place that makes either.
+"""Offer and answer (RFC 8829) on one peer connection: the one place that makes either of them.
 
-Who offers is decided before: offers never cross, for aiortc cannot take one back.
+Who offers is settled before. So offers never cross, which matters: aiortc has no rollback.
 """
 
 import logging
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 BITRATE = 2_500_000
 
 Sink = Callable[[str, MediaStreamTrack], Coroutine[Any, Any, None]]
-"""Takes the frames of a remote track from the peer with an id, until the track ends."""
+"""Gets the id of a remote peer and one of its tracks; takes the frames until the track ends."""
 
 _DIRECTIONS = {
     (True, True): "sendrecv",
@@ -107,7 +107,7 @@ class Negotiation:
     async def _answer(self, offer: Offer) -> None:
         there = {transceiver.kind for transceiver in self._connection.getTransceivers()}
         for kind in self._media:
-            # Only what is offered: aiortc would wait for the path of a section that is not.
+            # Only what is offered: aiortc would wait for a transport of any other section.
             if kind not in there and f"\nm={kind} " in offer.sdp:
                 self._add(kind)
         await self._session.apply(offer)
@@ -136,8 +136,8 @@ class Negotiation:
             self._session.drop("what goes out by it could not be sent")
 
     def _take_tracks(self) -> None:
-        """Take the frames of each track at once, also of one that nobody asked for: aiortc's queue
-        has no limit, so what waited there would be late for ever."""
+        """Take the frames of each track as they come, even of one that nobody asked for: aiortc's
+        queue has no limit, so frames that wait there would be late for ever."""
         for transceiver in self._connection.getTransceivers():
             track = transceiver.receiver.track
             if track is not None and track not in self._taken:

@@ -1,4 +1,4 @@
-"""A peer that lives in Python and both sends and receives, as in a meeting."""
+"""A peer in Python that both sends and receives, as in a meeting."""
 
 import asyncio
 import ssl
@@ -37,10 +37,10 @@ class Participant(Member):
     link: the link of a room.
     audio, video: what to publish to begin with; None for nothing. They and their frames belong to
         the participant until they are replaced.
-    on_track: called with a peer's id and a track when one of its tracks is there, also again
-        after a new connection. The track gives frames by `recv`: every picture of which no newer
-        one has come, or sound in order; it ends with the connection. What nobody takes is
-        dropped.
+    on_track: called with a peer's id and a track when one of its tracks is there, and again after
+        another connection was made. `recv` of the track gives the newest picture that was not
+        taken before, or the next 20 ms or so of sound; the track ends with the connection. What
+        nobody takes in time is dropped.
     on_message: called with each message that is not about connections: what others say and show,
         what they ask for, documents, and what the server refuses.
     name: what others are told, at most 64 characters.
@@ -101,13 +101,13 @@ class Participant(Member):
         return MappingProxyType(self._met)
 
     def replace(self, kind: Kind, track: MediaStreamTrack | None) -> None:
-        """Publish another track from now on. It may have another size, rate or format.
+        """Publish another track from now on. Its size, rate and format may differ.
 
         Parameters
         ----------
         kind: which of the two to replace.
         track: a track of that kind, which belongs to the participant from here on; None to
-            publish nothing. The one that it replaces is not stopped, and the caller's again.
+            publish nothing. The track that it replaces is not stopped; it is the caller's again.
 
         Raises
         ------

@@ -19,7 +19,7 @@ from av.video.frame import PictureType
 CLOCK_RATE = 90_000  # RFC 3551 5: the RTP clock of video.
 TIME_BASE = Fraction(1, CLOCK_RATE)
 LATE_SECONDS = 1.0
-"""A reader that is later than this goes on from now, and does not catch up in a burst."""
+"""A reader that is later than this goes on from now; it does not catch up in a burst."""
 
 
 class VideoTrack(MediaStreamTrack, ABC):
@@ -47,13 +47,17 @@ class VideoFile(VideoTrack):
 
     @classmethod
     async def open(cls, path: Path) -> Self:
-        """Open a file that FFmpeg reads.
+        """Open a file.
+
+        Parameters
+        ----------
+        path: a file in any format that FFmpeg can read.
 
         Raises
         ------
         ValueError: there is no picture in it.
-        av.FFmpegError: it cannot be opened; also a FileNotFoundError, PermissionError or
-            ValueError, as the case may be.
+        av.FFmpegError: it cannot be opened. It is also a FileNotFoundError, PermissionError or
+            ValueError where one of these is the cause.
         """
         thread = ThreadPoolExecutor(1, thread_name_prefix="video-file")
         try:
@@ -64,7 +68,7 @@ class VideoFile(VideoTrack):
         return cls(container, thread)
 
     async def recv(self) -> av.VideoFrame:
-        """The next frame, when it is due.
+        """The next frame, when it is due. Its time counts from the start of the first round.
 
         Raises
         ------
@@ -104,7 +108,7 @@ def _open(path: Path) -> InputContainer:
 
 
 def _looped(container: InputContainer, interval: float) -> Iterator[tuple[float, av.VideoFrame]]:
-    """Each picture and its time in seconds, which goes on growing when the file begins again."""
+    """Each picture and its time in seconds, which keeps growing when the file begins again."""
     begin = 0.0
     while True:
         first: float | None = None

@@ -1,4 +1,4 @@
-"""A receiver that lives in Python: the newest picture of every sender of a room."""
+"""A receiver in Python: it has the newest picture of every sender of a room."""
 
 import asyncio
 import ssl
@@ -23,8 +23,8 @@ class Received:
 
     Attributes
     ----------
-    frames: how many pictures, taken or not.
-    width, height: of the newest one, in pixels; 0 before the first.
+    frames: how many pictures have come, taken or not.
+    width, height: the size of the newest one, in pixels; 0 before the first.
     """
 
     frames: int = 0
@@ -36,9 +36,9 @@ class Receiver(Member):
     """Receives the pictures of every sender of a room, as an async context manager.
 
     Entering joins the room; then senders come and go by themselves, each with a connection of
-    its own. Of each sender the newest picture is kept until it is taken: who takes them slowly
-    gets fewer pictures, never old ones. Leaving ends all connections within a second, and raises
-    what ended the receiver early unless `frame` or `frames` has raised it.
+    its own. The newest picture of each sender is kept until it is taken: whoever takes them slowly
+    gets fewer pictures, but never old ones. Leaving ends all connections within a second, and
+    raises what ended the receiver early unless `frame` or `frames` has raised it.
 
     Parameters
     ----------
@@ -82,13 +82,17 @@ class Receiver(Member):
         return MappingProxyType(self._senders)
 
     async def frame(self, sender: str | None = None) -> av.VideoFrame:
-        """The newest picture, when there is one that was not taken before.
+        """The newest picture, as soon as there is one that was not taken before.
 
-        It waits for as long as it takes, for a sender to come too; `asyncio.timeout` limits it.
+        This waits for as long as it takes, also for a sender to come; `asyncio.timeout` limits it.
 
         Parameters
         ----------
-        sender: the id of the sender to wait for; None for any of them, in turn.
+        sender: the id of the sender to wait for; None for all of them, in turn.
+
+        Returns
+        -------
+        A decoded frame: `width` x `height` pixels, mostly in the format yuv420p.
 
         Raises
         ------
@@ -108,9 +112,9 @@ class Receiver(Member):
             await self._news.wait()
 
     async def frames(self, sender: str | None = None) -> AsyncIterator[av.VideoFrame]:
-        """The newest picture again and again; parameters and errors are those of `frame`.
+        """Each newest picture; parameters and errors are those of `frame`.
 
-        With a `sender` it ends when that sender has left.
+        For one `sender` it ends when that sender has left.
         """
         self._require(sender)
         while True:
@@ -137,7 +141,7 @@ class Receiver(Member):
             if sender in self._senders:
                 came = self._senders[sender].frames + 1
                 self._senders[sender] = Received(came, frame.width, frame.height)
-                # It takes the place of an older one in the dictionary's order, so that a sender
-                # with more pictures does not come before the others.
+                # It keeps the place of an older one in the dictionary's order, so that a sender
+                # with more pictures is not served before the others.
                 self._untaken[sender] = frame
                 self._news.set()

@@ -1,4 +1,4 @@
-"""Whom a signaling client has met, and what it is still to be told of them after a break."""
+"""Whom a signaling client has met, and the news of them after its connection was broken."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -13,12 +13,12 @@ from signaling.room.messages import (
 )
 
 LOST_SECONDS = 60.0
-"""Who is not in the room after a resume may still be on the way, as after a restart of the server;
-after that it is lost. No shorter than a client's own time to come back."""
+"""A peer that is not in the room after a resume may still be on its way back, as after a restart
+of the server. After this time it is lost. A client tries to come back for no longer."""
 
 
 class Roster:
-    """Keeps who came and who went, so that a broken connection goes unnoticed.
+    """Keeps track of who came and who went, so that the user notices no broken connection.
 
     Attributes
     ----------
@@ -28,13 +28,13 @@ class Roster:
     def __init__(self) -> None:
         self.met: dict[str, str] = {}
         self._offers: dict[str, bool] = {}
-        self._missing: dict[str, float] = {}  # Who of them was not listed, and when it is lost.
+        self._missing: dict[str, float] = {}  # Which of them were not listed; when they are lost.
         self._news: deque[ServerMessage] = deque()
 
     @property
     def due(self) -> float | None:
-        """When `news` has something to tell though no message came, in seconds of the clock that
-        `news` gets; None: never."""
+        """When `news` will have something to tell, even if no message comes: in seconds of the
+        clock that `news` is given. None: never."""
         return min(self._missing.values(), default=None)
 
     def offers_to(self, peer_id: str) -> bool:
@@ -42,7 +42,7 @@ class Roster:
         return self._offers.get(peer_id, False)
 
     def news(self, now: float) -> ServerMessage | None:
-        """The next message that the user of the client is to be told, apart from what comes.
+        """The next message to tell the user of the client, besides those from the server.
 
         Parameters
         ----------
@@ -52,7 +52,7 @@ class Roster:
         return self._news.popleft() if self._news else None
 
     def take(self, message: ServerMessage, me: Registered) -> bool:
-        """Note a message that came.
+        """Take note of a message from the server.
 
         Parameters
         ----------
@@ -61,7 +61,7 @@ class Roster:
 
         Returns
         -------
-        Whether it is news: who is away for a while, or is announced once more, is none.
+        Whether it is news. That a peer is away for a while, or is announced again, is not.
         """
         if isinstance(message, PeerConnected | PeerDisconnected):
             self._missing.pop(message.id, None)
@@ -82,8 +82,8 @@ class Roster:
 
         Parameters
         ----------
-        me: the server's answer. Where it has not resumed this is a new peer, for whom everyone
-            else is new too.
+        me: the server's answer. Unless it says `resumed` this is a new peer, and everyone else
+            is new to it.
         now: as for `news`.
         """
         if not me.resumed:

@@ -1,4 +1,4 @@
-"""A sender that lives in Python: one video track to every receiver of a room."""
+"""A sender in Python: it sends one video track to every receiver of a room."""
 
 import ssl
 from typing import Any

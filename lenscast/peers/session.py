@@ -35,9 +35,9 @@ log = logging.getLogger(__name__)
 GATHERING_SECONDS = 0.3
 CLOSE_SECONDS = 0.6
 CONNECT_SECONDS = 0.02
-"""How often aioice's `connect` looks at its checks."""
+"""How often aioice's `connect` looks at its connectivity checks."""
 RENEWAL_SECONDS = 1.0
-"""A session is not replaced more often than this because the remote peer asks for it."""
+"""The least time between two sessions with one peer, when it asks for another one or they fail."""
 INBOX = 64
 
 # What aiortc raises on a description or candidate that it cannot read or use: its parser checks
@@ -72,8 +72,8 @@ class Session:
     peer_id: the remote peer's id.
     offers: whether this side makes the offers, and the other one answers.
     connection: the RTCPeerConnection.
-    drop: ends this session, for the reason given; None where that needs no mention.
-    begun: when it began, in seconds of the event loop.
+    drop: ends this session; takes the reason to log, or None where none is needed.
+    begun: when it began, in seconds of the event loop's clock.
     """
 
     def __init__(
@@ -127,8 +127,12 @@ class Session:
         Returns
         -------
         Its SDP: an answer after an offer, an offer otherwise.
+
+        Raises
+        ------
+        SessionFailed: none can be made.
         """
-        # Cancelled halfway, gathering would leave its sockets open. It ends within 5 s (aioice).
+        # If gathering were cancelled halfway, its sockets would stay open. It ends within 5 s.
         self._gathering = asyncio.ensure_future(self.connection.setLocalDescription())
         self._gathering.add_done_callback(_take_error)
         try:
@@ -157,7 +161,7 @@ class Session:
             raise _unusable(message, error.__cause__) from error
 
     async def add(self, message: IceCandidate) -> None:
-        """Add a candidate; one that cannot be read is passed over, as it is no harm."""
+        """Add a candidate. One that cannot be read is passed over: it does no harm."""
         try:
             await self.connection.addIceCandidate(_candidate(message))
         except _BAD_INPUT as error:
@@ -181,10 +185,10 @@ class Session:
             log.info("a connection with %s was broken (%s)", self.peer_id, type(error).__name__)
 
     async def _end_consent(self) -> None:
-        """End what asks for consent (RFC 7675) on a connection that is closed.
+        """End the consent checks (RFC 7675) of a connection that is closed.
 
-        aioice's `connect` looks only every 20 ms whether it is over. Where the checks have
-        succeeded by then it goes on after `close`, and asks for ever.
+        aioice's `connect` looks only every 20 ms whether it was closed. If the connectivity checks
+        have succeeded by then, it goes on after `close` and asks for consent for ever.
         """
         await asyncio.sleep(CONNECT_SECONDS)
         transports = {one.receiver.transport for one in self.connection.getTransceivers()}
@@ -206,8 +210,8 @@ class Sessions:
 
     Parameters
     ----------
-    tasks: what runs them.
-    serve: what a session does, until it is cancelled.
+    tasks: runs them.
+    serve: what a session does until it is cancelled.
     ice_servers: as `registered` and `turn-config` carry them; assign to change them.
     relay_only: connect through a TURN relay only.
     on_failed: called with a session that has ended because no packets get through.
@@ -268,7 +272,7 @@ class Sessions:
         self.hand(offer)
 
     def hand(self, message: Offer | Answer | IceCandidate) -> None:
-        """Give a message to the session that it is for; to none if that has ended."""
+        """Give a message to the session that it is for; if that has ended, drop it."""
         if message.from_ in self._sessions:
             self._sessions[message.from_][0].hand(message)
 
@@ -322,7 +326,7 @@ def _unusable(message: Offer | Answer, error: BaseException) -> SessionFailed:
 
 
 def _take_error(gathering: "asyncio.Future[None]") -> None:
-    """Keep asyncio from reporting an error that came after nobody waited any more."""
+    """Keep asyncio from reporting an error that came when nobody was waiting any more."""
     if not gathering.cancelled():
         gathering.exception()
 
@@ -338,7 +342,7 @@ def _servers(entry: IceServer) -> list[RTCIceServer]:
 def _readable(url: str) -> bool:
     try:
         parse_stun_turn_uri(url)
-    except ValueError:  # One that it cannot read would fail every connection.
+    except ValueError:  # With one that it cannot read, every connection would fail.
         log.warning("aiortc cannot use the ICE server %s", url)
         return False
     return True

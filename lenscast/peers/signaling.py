@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 DELAYS = (0.3, 1.2, 2.7, 4.8, 7.0)
 """Seconds before each try to come back, more or less by a fifth; the last one again and again."""
 COME_BACK_SECONDS = 60.0
-"""After that it is over: a server keeps a seat for `limits.resume_seconds`, 45 by default."""
+"""When to give up: a server keeps a place for `limits.resume_seconds`, 45 by default."""
 
 NORMAL = 1000
 GOING_AWAY = 1001
@@ -68,9 +68,9 @@ class SignalingClient:
 
     When the connection breaks, or the server stops, `receive` opens another one as the same peer,
     with its id, while `send` waits. Other peers that are away for a while are not reported, so
-    whoever uses this keeps its media connections; who came or went meanwhile is. Where the server
-    takes it for a new peer, all others are first reported as gone. Fresh ICE servers come as a
-    `TurnConfig` either way.
+    the user of this client keeps its media connections with them; peers that came or went
+    meanwhile are reported. Where the server takes it for a new peer, all others are first
+    reported as gone. Fresh ICE servers come as a `TurnConfig` either way.
 
     Parameters
     ----------
@@ -236,7 +236,7 @@ class SignalingClient:
                 raise ConnectionEnded(PROTOCOL_ERROR, f"{answer.type} came before registered.")
 
     async def _come_back(self, ended: ConnectionEnded) -> None:
-        """Go on by another connection; raises what ended the old one where that fails."""
+        """Open another connection; raises what ended the old one where that fails."""
         self._usable.clear()
         if ended.code not in _COMES_BACK_AFTER:
             raise self._end(ended)
@@ -256,7 +256,7 @@ class SignalingClient:
                 return
 
     async def _read(self, until: float | None = None) -> ServerMessage:
-        """The next message; TimeoutError where none has come by then, by the event loop's time."""
+        """The next message; TimeoutError if none has come by then, by the event loop's clock."""
         while True:
             if self._ended is not None or self._connection is None:
                 raise self._end(_closed_here())
@@ -290,7 +290,7 @@ async def _next_of(connection: Connection, until: float | None) -> str | bytes |
         return await connection.receive()
     reading = asyncio.ensure_future(connection.receive())
     try:
-        # Unlike asyncio.timeout this loses no message that comes in the last moment.
+        # Unlike asyncio.timeout, this loses no message that comes at the last moment.
         await asyncio.wait((reading,), timeout=until - _now())
         if not reading.done():
             raise TimeoutError

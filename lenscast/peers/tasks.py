@@ -1,7 +1,4 @@
-"""Background tasks with an owner: the first that fails ends the peer, and its user is told.
-
-Owns no more than that. Imports nothing of the project.
-"""
+"""The background tasks of a peer: the first one that fails ends the peer, and its user is told."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -34,11 +31,11 @@ class Tasks:
         return self._own(work, name, self._running)
 
     def start_closing(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Run something that `close` waits for but does not cancel; it must limit its own time."""
+        """Run something that `close` waits for and does not cancel; it must limit its own time."""
         self._own(work, name, self._closing)
 
     def finish(self) -> None:
-        """The peer is over, without an error."""
+        """End the peer without an error."""
         if not self._over.is_set():
             self._over.set()
             self._on_end()

@@ -1,4 +1,4 @@
-"""What a signaling client needs of whatever carries its text."""
+"""What a signaling client needs from whatever carries its text."""
 
 from typing import Protocol
 

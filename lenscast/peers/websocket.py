@@ -58,8 +58,8 @@ class WebSocketTransport:
             request_timeout=self._timeout,
             ssl_options=self._ssl_context,
         )
-        # With read_message Tornado's queue holds one message and its reader waits for room in
-        # it; with a callback there is no limit.
+        # With read_message, Tornado's queue holds one message and its reader waits for room in
+        # it; with a callback there would be no limit.
         connecting = asyncio.ensure_future(
             websocket_connect(request, max_message_size=MAX_MESSAGE_BYTES)
         )
@@ -143,10 +143,10 @@ class WebSocketConnection:
         self._socket.close()
 
     async def _beat(self) -> None:
-        """Cut the connection when nothing comes by it any more.
+        """Cut the connection when nothing comes through it any more.
 
-        Tornado's own heartbeat would say goodbye, with a close frame that may arrive later on:
-        then the server would give this peer's seat away.
+        Tornado's own heartbeat would say goodbye with a close frame, which may arrive later:
+        then the server would give this peer's place away.
         """
         pong = asyncio.Event()
         self._socket.on_pong = lambda data: pong.set()  # type: ignore[method-assign]

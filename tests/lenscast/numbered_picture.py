@@ -85,8 +85,8 @@ class Pattern:
 class MadePicture(VideoTrack):
     """A track of the made picture.
 
-    A frame's number says when it is from: `number / frame_rate` seconds after the first. Where
-    nobody takes the frames in time numbers are left out, as a camera leaves out frames.
+    A frame's number tells its time: `number / frame_rate` seconds after the first. When nobody
+    takes the frames in time, numbers are left out, as a camera leaves out frames.
 
     Parameters
     ----------

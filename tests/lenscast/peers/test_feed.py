@@ -1,4 +1,4 @@
-"""Frames on their way from a track to those who use them: nothing piles up, and time goes on."""
+"""Frames on their way from a track to its users: nothing piles up, and times only increase."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -45,7 +45,7 @@ async def all_of(source: AsyncIterator[object]) -> list[object]:
 
 
 async def test_a_tracks_end_is_the_end_of_its_frames() -> None:
-    """What aiortc raises at the end of a track is no error."""
+    """What aiortc raises at the end of a track is not an error here."""
     given = [picture(), picture()]
     assert await all_of(frames(Listed(given))) == given
 
@@ -81,7 +81,7 @@ async def test_of_sound_half_a_second_waits_in_order() -> None:
     assert track.skipped == 15
 
 
-async def test_who_waits_for_a_frame_is_told_of_the_end() -> None:
+async def test_whoever_waits_for_a_frame_is_told_of_the_end() -> None:
     """Also when the track is stopped while it waits."""
     track = BoundedTrack("video")
     waiting = asyncio.ensure_future(track.recv())
@@ -106,7 +106,7 @@ async def test_each_view_gets_every_picture_that_it_has_time_for() -> None:
     assert (idles.skipped, stops.skipped) == (3, 0)
 
 
-async def test_who_comes_later_gets_the_picture_that_is_there() -> None:
+async def test_a_later_view_gets_the_picture_that_is_there() -> None:
     """A picture that seldom changes is seen at once; one that is over is not seen at all."""
     feed = Feed("video")
     reading = feed.read(Listed([picture(7)]))
@@ -117,7 +117,7 @@ async def test_who_comes_later_gets_the_picture_that_is_there() -> None:
     assert not feed.view()._held
 
 
-async def test_after_another_track_time_goes_on() -> None:
+async def test_the_times_of_another_track_continue_those_of_the_first() -> None:
     """The first picture of the next track is later than the last of the one before, by the time
     between them; within a track nothing changes."""
     feed = Feed("video")
@@ -130,7 +130,7 @@ async def test_after_another_track_time_goes_on() -> None:
     assert second[1] == second[0] + 3000
 
 
-async def test_sound_is_made_alike() -> None:
+async def test_all_sound_gets_the_same_format() -> None:
     """Whatever comes in, 20 ms of stereo at 48 kHz go out, at the same pitch."""
     feed = Feed("audio")
     heard: list[av.AudioFrame] = []

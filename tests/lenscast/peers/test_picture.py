@@ -34,7 +34,7 @@ async def test_a_file_plays_at_its_pace_and_begins_again(
 async def test_a_file_goes_on_at_its_pace_after_a_pause(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was missed is not made up for in a burst."""
+    """It does not catch up in a burst."""
     monkeypatch.setattr("lenscast.peers.picture.LATE_SECONDS", 0.2)
     track = await VideoFile.open(write_video(tmp_path / "a.mp4", 25))
     await track.recv()
@@ -75,7 +75,7 @@ async def test_what_is_not_a_video_is_an_error_at_once(tmp_path: Path) -> None:
 
 
 async def test_a_file_that_cannot_be_decoded_is_an_error(tmp_path: Path) -> None:
-    """What goes wrong in the thread reaches who asked for the frame."""
+    """What goes wrong in the thread is raised to whoever asked for the frame."""
     path = write_video(tmp_path / "a.webm", 5, codec="libvpx")
     start_code = b"\x9d\x01\x2a"  # RFC 6386 9.1: each key frame of VP8 has it.
     assert start_code in path.read_bytes()

@@ -64,8 +64,8 @@ async def met(receiver: Receiver, count: int) -> list[str]:
 
 
 @pytest.mark.parametrize("first", ["receiver", "sender"])
-async def test_pictures_arrive_whoever_comes_first(tmp_path: Path, first: str) -> None:
-    """They come in order, without repetition, and look as they were made."""
+async def test_pictures_arrive_whichever_side_comes_first(tmp_path: Path, first: str) -> None:
+    """They come in order and once each, and look as they were made."""
     async with running_server(Config(), tmp_path) as server:
         sender = Sender(local_sender_link(server), small())
         receiver = Receiver(server.receiver_link)
@@ -93,7 +93,7 @@ async def test_720p_arrives_in_full(tmp_path: Path) -> None:
 
 
 async def test_a_sender_may_leave_and_come_back(tmp_path: Path) -> None:
-    """The receiver forgets who left, and gets the pictures of who comes."""
+    """The receiver forgets the sender that left, and gets the pictures of the one that comes."""
     async with (
         running_server(Config(), tmp_path) as server,
         Receiver(server.receiver_link) as receiver,
@@ -109,7 +109,7 @@ async def test_a_sender_may_leave_and_come_back(tmp_path: Path) -> None:
 
 
 async def test_a_receiver_may_leave_and_come_back(tmp_path: Path) -> None:
-    """The sender goes on, for whoever comes."""
+    """The sender goes on sending to whoever comes."""
     async with (
         running_server(Config(), tmp_path) as server,
         Sender(local_sender_link(server), small()),
@@ -133,7 +133,7 @@ async def test_two_receivers_watch_one_sender(tmp_path: Path) -> None:
 
 
 async def test_two_senders_fill_one_receiver(tmp_path: Path) -> None:
-    """Each one's pictures can be asked for by its id, and nobody's id takes turns."""
+    """Pictures can be asked for by the sender's id; without an id the senders take turns."""
     async with (
         running_server(Config(), tmp_path) as server,
         Receiver(server.receiver_link) as receiver,
@@ -167,7 +167,7 @@ async def test_frames_of_a_sender_end_when_it_leaves(tmp_path: Path) -> None:
 
 
 async def test_a_slow_consumer_gets_the_newest_frame(tmp_path: Path) -> None:
-    """After a pause the next frame is of now, not the one that waited longest."""
+    """After a pause the next frame is the newest one, not the one that waited longest."""
     rate = 30
     async with (
         running_server(Config(), tmp_path) as server,
@@ -217,7 +217,7 @@ def test_a_link_of_a_sender_makes_no_receiver() -> None:
 async def test_a_stopping_server_ends_a_receiver_with_1001(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who waits for a frame is told, and so is who asks after that."""
+    """Whoever waits for a frame is told, and so is whoever asks after that."""
     monkeypatch.setattr("lenscast.peers.signaling.COME_BACK_SECONDS", 0)
     async with (
         running_server(Config(), tmp_path) as server,
@@ -232,7 +232,7 @@ async def test_a_stopping_server_ends_a_receiver_with_1001(
             assert ended.value.code == 1001
 
 
-async def test_who_waits_when_it_is_closed_is_told(tmp_path: Path) -> None:
+async def test_whoever_waits_when_it_is_closed_is_told(tmp_path: Path) -> None:
     """Closing a receiver does not leave anyone waiting for ever."""
     async with running_server(Config(), tmp_path) as server:
         async with Receiver(server.receiver_link) as receiver:

@@ -1,4 +1,4 @@
-"""How the signaling client of peers in Python comes back when its connection has broken."""
+"""How the signaling client of peers in Python comes back after its connection was broken."""
 
 import asyncio
 import contextlib
@@ -34,12 +34,12 @@ from tests.signaling.transport.raw import SECONDS
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client comes back without much waiting."""
+    """A client comes back almost at once."""
     monkeypatch.setattr("lenscast.peers.signaling.DELAYS", (0.02,))
 
 
 def cut_off(client: SignalingClient) -> None:
-    """End a connection as a network does that goes away: without a close frame."""
+    """End a connection as a lost network does: without a close frame."""
     stream_of(client).close()
 
 
@@ -84,7 +84,7 @@ async def test_a_client_that_was_cut_off_comes_back_as_the_same_peer(tmp_path: P
 
 @pytest.mark.usefixtures("soon")
 async def test_what_is_sent_while_a_client_is_cut_off_waits(tmp_path: Path) -> None:
-    """`send` ends when the message is with the next connection."""
+    """`send` returns when the next connection has taken the message."""
     async with (
         running_server(Config(), tmp_path) as server,
         SignalingClient(server.receiver_link) as receiver,
@@ -133,8 +133,8 @@ async def test_a_client_outlives_the_server(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("soon")
-async def test_a_client_that_is_a_new_peer_starts_anew(tmp_path: Path) -> None:
-    """Where it comes back under another id, those it had met are gone first, and are met again."""
+async def test_a_client_that_is_a_new_peer_meets_everyone_again(tmp_path: Path) -> None:
+    """If it comes back under another id, those it had met are first gone, and then met again."""
     async with (
         running_server(Config(), tmp_path) as server,
         SignalingClient(server.receiver_link) as receiver,
@@ -153,7 +153,7 @@ async def test_a_client_that_is_a_new_peer_starts_anew(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("soon")
 async def test_a_client_meets_who_came_while_its_connection_was_dead(tmp_path: Path) -> None:
-    """What the server wrote into a broken connection is never repeated: `registered` says it."""
+    """What the server wrote into a broken connection is not repeated: `registered` tells it."""
     async with (
         running_server(Config(), tmp_path) as server,
         SignalingClient(local_sender_link(server)) as sender,
@@ -168,9 +168,9 @@ async def test_a_client_meets_who_came_while_its_connection_was_dead(tmp_path: P
                     await asyncio.sleep(0.005)
             cut_off(sender)
             assert isinstance(await received(sender), TurnConfig)
-            assert await received(sender) == PeerConnected(
-                "receiver", receiver.registered.id, "Laptop"
-            )
+            met = await received(sender)
+            assert isinstance(met, PeerConnected)
+            assert (met.id, met.name) == (receiver.registered.id, "Laptop")
 
 
 def server_that_says(*turns: list[dict[str, Any]]) -> contextlib.AbstractAsyncContextManager[str]:
@@ -199,7 +199,7 @@ def came(identity: str) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("soon")
 async def test_a_client_tells_each_newcomer_of_a_resume_once() -> None:
-    """Who is listed and was met, or is away, is no news; nor is who is announced once more."""
+    """A listed peer that was met or is away is no news; nor is one that is announced again."""
     listed = [{"id": identity, "role": "sender"} for identity in ("met", "new", "away")]
     listed[-1]["away"] = True  # type: ignore[assignment]
     async with (
@@ -219,10 +219,10 @@ async def test_a_client_tells_each_newcomer_of_a_resume_once() -> None:
 
 
 @pytest.mark.usefixtures("soon")
-async def test_who_does_not_come_back_after_a_restart_is_lost_in_the_end(
+async def test_a_peer_that_does_not_come_back_after_a_restart_is_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Who is not listed after a resume has its time to come back, and is gone after that."""
+    """A peer that is not listed after a resume has some time to come back, and is then gone."""
     monkeypatch.setattr("lenscast.peers.roster.LOST_SECONDS", 1.0)
     async with (
         server_that_says(
@@ -242,7 +242,7 @@ async def test_who_does_not_come_back_after_a_restart_is_lost_in_the_end(
 
 
 async def test_a_client_that_is_replaced_does_not_come_back(tmp_path: Path) -> None:
-    """Close code 4001: the peer goes on by another connection, and two would fight for it."""
+    """Close code 4001: the peer goes on by another connection; two would compete for its place."""
     async with (
         running_server(Config(), tmp_path) as server,
         SignalingClient(server.receiver_link) as older,
@@ -259,7 +259,7 @@ async def test_a_client_that_is_replaced_does_not_come_back(tmp_path: Path) -> N
 async def test_a_connection_that_is_silent_is_cut_without_a_goodbye(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A close frame that arrives late would give the seat away: none is sent."""
+    """A close frame that arrives late would give the place away: none is sent."""
     for name in ("PING_SECONDS", "PONG_SECONDS"):
         monkeypatch.setattr(f"lenscast.peers.websocket.{name}", 0.05)
     monkeypatch.setattr("lenscast.peers.signaling.COME_BACK_SECONDS", 0)

@@ -139,7 +139,7 @@ async def test_a_change_of_size_is_told(tmp_path: Path) -> None:
 async def test_what_a_receiver_sends_does_no_harm(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Candidates and answers that make no sense, and controls, leave other receivers alone."""
+    """Bad candidates, bad answers and controls do not disturb other receivers."""
     caplog.set_level(logging.WARNING, "lenscast")
     candidates = (
         {"candidate": "candidate:1 1 udp", "sdpMid": "0", "sdpMLineIndex": 0},
@@ -201,10 +201,10 @@ async def test_a_second_answer_is_passed_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("restart", [True, "anew"])
-async def test_a_receiver_that_asks_for_repair_gets_another_connection(
+async def test_a_receiver_that_asks_for_a_restart_gets_another_connection(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restart: bool | str
 ) -> None:
-    """Whichever repair it asks for, and also after its connection has failed."""
+    """Whichever restart it asks for, and also after its connection has failed."""
     monkeypatch.setattr("lenscast.peers.session.RENEWAL_SECONDS", 0)
     async with (
         running_server(Config(), tmp_path) as server,
@@ -248,7 +248,7 @@ async def test_a_receiver_that_asks_too_often_keeps_its_connection(tmp_path: Pat
 async def test_a_flood_of_candidates_ends_that_connection_only(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What a receiver sends is bounded; beyond that its connection ends, not the sender."""
+    """What a receiver may send is limited; past that its connection ends, not the sender."""
     caplog.set_level(logging.WARNING, "lenscast")
     config = Config()
     async with (
@@ -296,7 +296,7 @@ async def test_a_stopping_server_ends_a_sender_with_1001(
         assert ended.value.code == 1001
 
 
-async def test_leaving_raises_what_nobody_was_told(
+async def test_leaving_raises_an_error_that_nobody_was_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An error that nobody waited for is not lost."""
@@ -343,7 +343,7 @@ async def test_a_track_that_ends_ends_the_wait(tmp_path: Path) -> None:
 
 
 async def test_leaving_takes_less_than_a_second_and_stops_the_track(tmp_path: Path) -> None:
-    """In the middle of connections that stand, and of one that is being made."""
+    """With connections that are open and one that is being made."""
     picture = small()
     loop = asyncio.get_running_loop()
     async with (
@@ -362,7 +362,7 @@ async def test_leaving_takes_less_than_a_second_and_stops_the_track(tmp_path: Pa
 
 
 async def test_leaving_does_not_wait_for_a_dead_turn_server(tmp_path: Path) -> None:
-    """While candidates are gathered from a TURN server that does not answer, too."""
+    """Not even while candidates are gathered from a TURN server that does not answer."""
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))

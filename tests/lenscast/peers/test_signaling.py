@@ -65,7 +65,7 @@ async def test_a_bad_key_is_a_refusal_with_its_code(tmp_path: Path) -> None:
 
 
 async def test_a_code_of_a_newer_server_still_ends_clearly() -> None:
-    """A refusal with a code that this version does not know raises its sentence."""
+    """A refusal whose code this version does not know raises its sentence."""
 
     async def refuse(handler: WebSocketHandler) -> None:
         await handler.write_message('{"type": "error", "message": "Not today.", "code": "moon"}')
@@ -78,7 +78,7 @@ async def test_a_code_of_a_newer_server_still_ends_clearly() -> None:
 
 @pytest.mark.parametrize("link", ["", "room.key", "ftp://host/receiver", "https:///receiver"])
 def test_what_is_no_link_is_refused_at_once(link: str) -> None:
-    """A client is not made from something else than a link."""
+    """A client is made from nothing but a link."""
     with pytest.raises(ValueError, match="link"):
         SignalingClient(link)
 
@@ -93,7 +93,7 @@ async def test_a_server_that_is_not_there_is_named() -> None:
                 pass
 
 
-async def test_something_else_than_a_signaling_server_is_named() -> None:
+async def test_what_is_not_a_signaling_server_is_named() -> None:
     """An answer other than the WebSocket handshake is a ConnectionError too."""
     async with serving() as origin:
         with pytest.raises(ConnectionError, match="404"):
@@ -111,7 +111,7 @@ async def test_a_port_that_says_nothing_times_out() -> None:
 
 
 async def test_a_server_that_does_not_answer_register_times_out() -> None:
-    """A WebSocket that opens is not yet a server that lets one in."""
+    """An open WebSocket does not mean that the server lets the client in."""
 
     async def nothing(handler: WebSocketHandler) -> None:
         pass
@@ -172,7 +172,7 @@ async def test_messages_of_an_unknown_type_are_passed_over() -> None:
 
 
 async def test_a_message_that_makes_no_sense_ends_the_connection() -> None:
-    """What is not the protocol is an error of the server, and is not passed over."""
+    """What does not follow the protocol is an error of the server, and is not passed over."""
 
     async def say(handler: WebSocketHandler) -> None:
         await handler.write_message(REGISTERED)
@@ -185,7 +185,7 @@ async def test_a_message_that_makes_no_sense_ends_the_connection() -> None:
 
 
 async def test_a_client_that_does_not_read_makes_the_server_wait() -> None:
-    """What comes is not piled up in memory: the server's writes stop until it is read."""
+    """Messages do not pile up in memory: the server cannot write until they are read."""
     count = 400
     sent = asyncio.Event()
 
@@ -230,8 +230,8 @@ async def test_closing_does_not_wait_for_a_server_that_does_not_answer(
         release.set()
 
 
-async def test_after_closing_a_client_says_so(tmp_path: Path) -> None:
-    """A closed client neither sends nor waits for messages for ever."""
+async def test_a_closed_client_says_so(tmp_path: Path) -> None:
+    """A closed client does not send, and does not wait for messages for ever."""
     async with (
         running_server(Config(), tmp_path) as server,
         SignalingClient(server.receiver_link) as client,
@@ -244,7 +244,7 @@ async def test_after_closing_a_client_says_so(tmp_path: Path) -> None:
 
 
 async def test_cancelling_while_it_connects_leaves_nothing_open() -> None:
-    """A socket that opens after nobody wants it any more is closed."""
+    """A socket that opens when nobody wants it any more is closed."""
     opened: list[WebSocketHandler] = []
     closed: asyncio.Queue[WebSocketHandler] = asyncio.Queue()
 
@@ -276,7 +276,7 @@ async def test_cancelling_while_it_connects_leaves_nothing_open() -> None:
 
 
 async def test_a_link_of_https_is_trusted_by_its_ca(tmp_path: Path) -> None:
-    """With the server's own CA wss works; without it the certificate is refused."""
+    """With the server's own CA, wss works; without it the certificate is refused."""
     config = Config(server=dataclasses.replace(Server(), host="127.0.0.1"))
     async with running_server(config, tmp_path) as server:
         link = server.sender_link
