@@ -68,6 +68,8 @@ async def test_a_viewer_controls_no_camera(server: SignalingServer, pages: Pages
     await pages.sender(server)
     await phase(viewer, "live")
     await expect(viewer.locator("#mirror")).to_be_visible()
+    # The camera's state, which would bring its controls, is there.
+    await expect(viewer.locator(".tile-name")).to_contain_text(" · ")
     await expect(viewer.locator("#camera-controls")).to_be_hidden()
     await viewer.evaluate("dispatchEvent(new Event('online'))")
     await viewer.wait_for_function("() => sent.some(({ type }) => type === 'control')")
