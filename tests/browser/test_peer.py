@@ -58,6 +58,15 @@ async def pair(server: SignalingServer, pages: Pages) -> Page:
     return page
 
 
+async def test_a_camera_goes_one_way(pair: Page) -> None:
+    """One video and one sound are offered to be received only, whatever the other side has."""
+    sections = "({ sdp }) => sdp.match(/^(m=[a-z]+|a=(sendrecv|sendonly|recvonly|inactive)$)/gm)"
+    offered = await pair.evaluate(f"({sections})(phone.connection.localDescription)")
+    answered = await pair.evaluate(f"({sections})(phone.connection.remoteDescription)")
+    assert offered == ["m=video", "a=sendonly", "m=audio", "a=sendonly", "m=application"]
+    assert answered == [line.replace("send", "recv") for line in offered]
+
+
 @pytest.mark.parametrize("work", ["phone.probe()", "phone.setCodec('vp9')"])
 async def test_other_servers_restart_nothing_by_themselves(pair: Page, work: str) -> None:
     """An offer for a probe or a codec stays on the path in use, as both sides know it."""

@@ -405,9 +405,11 @@ async def test_a_connection_is_replaced(ends: Page) -> None:
 TALK = """(count) => {
     const send = RTCDataChannel.prototype.send;
     window.most = 0;
+    window.promise = [];
     RTCDataChannel.prototype.send = function (text) {
         send.call(this, text);
         most = Math.max(most, this.bufferedAmount);
+        promise = [this.id, this.ordered, this.maxRetransmits, this.maxPacketLifeTime];
     };
     window.refused = 0;
     for (const end of [one, two]) {
@@ -445,6 +447,8 @@ async def test_what_is_said_arrives_in_order(ends: Page) -> None:
     await ends.evaluate("one.peer.restart()")
     await ends.wait_for_function(HEARD, arg=COUNT)
     assert await ends.evaluate(IN_ORDER, COUNT)
+    # Nothing is lost on the way from a page to itself: the channel itself says what it would do.
+    assert await ends.evaluate("promise") == [1, True, None, None]
     assert await ends.evaluate("refused") > 0
     assert MAX_BUFFERED / 2 < await ends.evaluate("most") <= MAX_BUFFERED
     await sees(ends, "one", "video", GREEN)

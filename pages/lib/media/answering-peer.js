@@ -46,7 +46,7 @@ export class AnsweringPeer extends Peer {
     }
     const pc = this.pc && this.#isKnown(sdp) ? this.pc : this.create();
     this.#offer = sdp;
-    await pc.setRemoteDescription({ type, sdp: this.hint(sdp) });
+    await pc.setRemoteDescription({ type, sdp: this.videos.hint(sdp) });
     await this.addEarlyCandidates(pc);
     if (this.options.twoWay) {
       this.#sendToo();
@@ -56,7 +56,7 @@ export class AnsweringPeer extends Peer {
     this.options.send({ type: "answer", sdp: answer, to: this.id });
     if (this.options.twoWay) {
       await this.attachTracks();
-      await this.applyLimits();
+      await this.videos.apply();
     }
   }
 
@@ -66,7 +66,7 @@ export class AnsweringPeer extends Peer {
    * @param {RTCPeerConnection} pc
    */
   async reapply(pc) {
-    await pc.setRemoteDescription({ type: "offer", sdp: this.hint(this.#offer) });
+    await pc.setRemoteDescription({ type: "offer", sdp: this.videos.hint(this.#offer) });
     await pc.setLocalDescription(await pc.createAnswer());
   }
 
@@ -92,8 +92,8 @@ export class AnsweringPeer extends Peer {
         }
       }
     }
-    this.video.use(this.transceiver("video"));
-    this.screen.use(this.transceiver("screen"));
+    this.videos.camera.use(this.transceiver("video"));
+    this.videos.screen.use(this.transceiver("screen"));
   }
 }
 

@@ -34,10 +34,11 @@ export class OfferingPeer extends Peer {
    * @param {Codec} codec
    */
   setCodec(codec) {
-    if (codec === this.video.codec) {
+    const { camera } = this.videos;
+    if (codec === camera.codec) {
       return;
     }
-    this.video.setCodec(codec);
+    camera.setCodec(codec);
     this.step(async () => {
       if (this.pc?.signalingState === "stable") {
         await this.#offer(this.pc);
@@ -90,10 +91,10 @@ export class OfferingPeer extends Peer {
       throw new Error("The other side has another certificate.");
     }
     this.#answer = sdp;
-    await pc.setRemoteDescription({ type, sdp: this.hint(sdp) });
+    await pc.setRemoteDescription({ type, sdp: this.videos.hint(sdp) });
     clearTimeout(this.#answerTimer);
     await this.addEarlyCandidates(pc);
-    await this.applyLimits();
+    await this.videos.apply();
     if (this.#next) {
       await this.#offer(pc, this.#next);
     }
@@ -106,7 +107,7 @@ export class OfferingPeer extends Peer {
    */
   async reapply(pc) {
     await pc.setLocalDescription(await pc.createOffer());
-    await pc.setRemoteDescription({ type: "answer", sdp: this.hint(this.#answer) });
+    await pc.setRemoteDescription({ type: "answer", sdp: this.videos.hint(this.#answer) });
   }
 
   /**
@@ -127,11 +128,11 @@ export class OfferingPeer extends Peer {
   #addTransceivers(pc) {
     const direction = this.options.twoWay ? "sendrecv" : "sendonly";
     const streams = [new MediaStream()];
-    this.video.add(pc, { direction, streams });
+    this.videos.camera.add(pc, { direction, streams });
     pc.addTransceiver("audio", { direction, streams });
     if (this.options.twoWay) {
       const screen = [new MediaStream()];
-      this.screen.add(pc, { direction, streams: screen });
+      this.videos.screen.add(pc, { direction, streams: screen });
       pc.addTransceiver("audio", { direction, streams: screen });
     }
   }
@@ -141,8 +142,7 @@ export class OfferingPeer extends Peer {
    * @param {RTCOfferOptions} [options]
    */
   async #offer(pc, { iceRestart = false } = {}) {
-    this.video.prefer();
-    this.screen.prefer();
+    this.videos.prefer();
     this.#next = null;
     this.#gathers = iceRestart;
     if (iceRestart) {

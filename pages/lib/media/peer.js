@@ -7,7 +7,7 @@
  * both sides because one of them alone adds any; so a track is put in, replaced or taken out without negotiation.
  */
 
-import { BandwidthHint, OutgoingVideo, SCREEN } from "./video.js";
+import { OutgoingVideos, SCREEN } from "./video.js";
 
 /** @typedef {import("../signaling/protocol.js").Answer} Answer */
 /** @typedef {import("../signaling/protocol.js").Codec} Codec */
@@ -78,11 +78,7 @@ export class Peer {
   /** @type {Partial<Record<Slot, MediaStreamTrack | null>>} */
   #tracks = {};
   /** @protected */
-  video;
-  /** @protected */
-  screen;
-  /** @protected */
-  bandwidth = new BandwidthHint();
+  videos;
   #settling = false;
   /** @type {RTCIceCandidateInit[]} */
   #early = [];
@@ -92,8 +88,8 @@ export class Peer {
     this.options = options;
     this.#iceServers = options.iceServers;
     this.#spare = options.spare ?? null;
-    this.video = new OutgoingVideo(options.limits ?? null, options.codec ?? "auto");
-    this.screen = new OutgoingVideo(options.twoWay ? (options.screenLimits ?? SCREEN) : null);
+    const screen = options.twoWay ? (options.screenLimits ?? SCREEN) : null;
+    this.videos = new OutgoingVideos(options.limits ?? null, screen, options.codec);
   }
 
   /** The remote peer's id. */
@@ -146,19 +142,19 @@ export class Peer {
   /**
    * Cap what is sent, now or as soon as the connection is negotiated.
    * @param {VideoLimits} limits
-   * @param {"video" | "screen"} [slot]
+   * @param {"camera" | "screen"} [of]
    */
-  setVideoLimits(limits, slot = "video") {
-    this[slot].setLimits(limits);
-    this.step(() => this.applyLimits());
-    if (this.bandwidth.isOutgrown(this.#limits())) {
+  setVideoLimits(limits, of = "camera") {
+    this.videos[of].setLimits(limits);
+    this.step(() => this.videos.apply());
+    if (this.videos.outgrown) {
       this.probe();
     }
   }
 
   /** How sending the camera goes; see OutgoingVideo. */
   outcome() {
-    return this.video.outcome();
+    return this.videos.camera.outcome();
   }
 
   /** Let the browser find out whether the network carries more by now. The remote peer takes no part in it. */
@@ -166,7 +162,7 @@ export class Peer {
     this.step(async () => {
       const pc = this.pc;
       if (pc?.signalingState === "stable" && pc.currentRemoteDescription) {
-        this.bandwidth.raise();
+        this.videos.raise();
         await this.reapply(pc);
       }
     });
@@ -175,7 +171,7 @@ export class Peer {
   /** Send the full resolution again, and keep it for a while: the network carries it by now. */
   restoreSize() {
     this.#settle();
-    this.step(() => this.applyLimits());
+    this.step(() => this.videos.apply());
   }
 
   /**
@@ -278,9 +274,7 @@ export class Peer {
    */
   discard() {
     this.#settling = false;
-    this.video.remove();
-    this.screen.remove();
-    this.bandwidth.forget();
+    this.videos.remove();
     this.options.reliable?.detach();
     if (this.#channel) {
       this.#channel.onmessage = null;
@@ -315,21 +309,6 @@ export class Peer {
     }
   }
 
-  /** @protected */
-  async applyLimits() {
-    await this.video.apply();
-    await this.screen.apply();
-  }
-
-  /**
-   * Write into the remote peer's description, before it is applied, what this side begins with and may reach.
-   * @protected
-   * @param {string} sdp
-   */
-  hint(sdp) {
-    return this.bandwidth.write(sdp, this.#limits());
-  }
-
   /**
    * The remote peer can take candidates from now on.
    * @protected
@@ -339,11 +318,6 @@ export class Peer {
     for (const candidate of this.#early.splice(0)) {
       await this.#addCandidate(pc, candidate);
     }
-  }
-
-  /** @returns {VideoLimits[]} of what this side sends, the camera's first */
-  #limits() {
-    return [this.video, this.screen].flatMap(({ limits }) => limits ?? []);
   }
 
   /** @param {RTCPeerConnection} pc */
@@ -368,7 +342,7 @@ export class Peer {
 
   #settle() {
     this.#settling = true;
-    this.video.settle(() => this.step(() => this.video.apply()));
+    this.videos.camera.settle(() => this.step(() => this.videos.apply()));
   }
 
   /** @param {RTCIceCandidateInit | null} candidate */

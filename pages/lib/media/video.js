@@ -122,8 +122,8 @@ export class OutgoingVideo {
   }
 }
 
-/** What a connection begins with and may reach: written into the remote peer's description before it is applied. */
-export class BandwidthHint {
+/** All video that one connection sends, and how much the connection may carry. */
+export class OutgoingVideos {
   /** @type {number | null} in kbit/s, the same every time: another one would reset the estimate */
   #start = null;
   /** Grows with each probe, in kbit/s. */
@@ -132,44 +132,63 @@ export class BandwidthHint {
   #most = 0;
 
   /**
+   * @param {VideoLimits | null} camera those to begin with; null for a side that sends none
+   * @param {VideoLimits | null} screen the same
+   * @param {Codec} [codec] of the camera, the one to offer first
+   */
+  constructor(camera, screen, codec) {
+    this.camera = new OutgoingVideo(camera, codec);
+    this.screen = new OutgoingVideo(screen);
+  }
+
+  /** Whether the limits are above what the last description allows: it has to be applied again. */
+  get outgrown() {
+    return this.#most > 0 && this.#sum() > this.#most * 1000;
+  }
+
+  /** Before an offer is made. */
+  prefer() {
+    this.camera.prefer();
+    this.screen.prefer();
+  }
+
+  /** Cap what is sent; does nothing before the negotiation. */
+  async apply() {
+    await this.camera.apply();
+    await this.screen.apply();
+  }
+
+  /**
+   * Write into the remote peer's description, before it is applied, what this side begins with and may reach.
    * @param {string} sdp
-   * @param {VideoLimits[]} limits of all that is sent; none leaves the description as it is
    * @returns {string}
    */
-  write(sdp, limits) {
-    if (limits.length === 0) {
+  hint(sdp) {
+    const first = this.camera.limits ?? this.screen.limits;
+    if (!first) {
       return sdp;
     }
-    this.#start ??= startBitrate(limits[0].maxBitrate);
-    this.#most = Math.round((HEADROOM * sum(limits)) / 1000) + this.#probes;
+    this.#start ??= startBitrate(first.maxBitrate);
+    this.#most = Math.round((HEADROOM * this.#sum()) / 1000) + this.#probes;
     return withMostBitrate(withStartBitrate(sdp, this.#start), this.#most);
   }
 
-  /** The next `write` lets the browser probe (see withMostBitrate). */
+  /** The next `hint` lets the browser probe (see withMostBitrate). */
   raise() {
     this.#probes += 1;
   }
 
-  /**
-   * Whether the limits are above what the last description allows: it has to be applied again.
-   * @param {VideoLimits[]} limits
-   */
-  isOutgrown(limits) {
-    return this.#most > 0 && sum(limits) > this.#most * 1000;
-  }
-
   /** The connection is gone; another one may follow. */
-  forget() {
+  remove() {
     this.#most = 0;
+    this.camera.remove();
+    this.screen.remove();
   }
-}
 
-/**
- * @param {VideoLimits[]} limits
- * @returns {number} in bits per second
- */
-function sum(limits) {
-  return limits.reduce((total, { maxBitrate }) => total + maxBitrate, 0);
+  /** @returns {number} in bits per second */
+  #sum() {
+    return (this.camera.limits?.maxBitrate ?? 0) + (this.screen.limits?.maxBitrate ?? 0);
+  }
 }
 
 /**
