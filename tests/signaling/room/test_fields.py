@@ -116,7 +116,7 @@ def test_sizes_are_counted_in_bytes() -> None:
         (fields.candidate, {}, Code.MISSING_FIELD),
     ):
         with pytest.raises(Refusal) as caught:
-            kind(value, SIZES)  # type: ignore[operator]
+            kind(value, SIZES)
         assert caught.value.code == code
 
 
