@@ -236,6 +236,10 @@ class DocumentVersion:
     seal: str | None = wire(_TOKEN, default=None)
 
 
+def _read_role(value: Any, sizes: Sizes) -> str | None:
+    return None if value is None else _TOKEN(value, sizes)  # type: ignore[no-any-return]
+
+
 @wired
 class RoleChange:
     """A peer's role changes. A client says whose (`to`), the server says whose it was (`id`) and
@@ -243,7 +247,7 @@ class RoleChange:
     """
 
     type: ClassVar[str] = "role"
-    role: str | None = wire(lambda value, sizes: value and _TOKEN(value, sizes), null=True)
+    role: str | None = wire(_read_role, null=True)
     to: str = wire(_TOKEN, default="", says="client")
     id: str | None = wire(_TOKEN, default=None, says="server")
     by: str | None = wire(_TOKEN, default=None, says="server")

@@ -471,3 +471,10 @@ def test_a_message_of_any_shape_is_read_or_refused(kind: str, fields: dict[str, 
     except Refusal:
         return
     assert json.loads(messages.encode(message))["type"] == kind
+
+
+@pytest.mark.parametrize("role", ["[]", "{}", "0", "false", "1", "[1]"])
+def test_a_role_is_text_or_null(role: str) -> None:
+    """Anything else is refused before anybody looks it up."""
+    text = '{"type": "role", "to": "p", "role": %s}' % role  # noqa: UP031
+    assert refusal(text).code == Code.BAD_FIELD
