@@ -98,7 +98,7 @@ def ask(room: Room, peer: Peer, message: RoleChange, at: float) -> list[Outcome]
     ------
     Refusal: with the codes unknown-target, wrong-role or room-full; nothing has changed.
     """
-    target = peer if message.to == peer.id else room.named(peer, message.to)
+    target = peer if message.to == peer.id else room.named(peer, message.to or "")
     if message.role not in peer.role.changes.get(target.role.name, frozenset()):
         what = f"make a {target.role.name} {message.role}" if message.role else "remove this peer"
         raise Refusal(Code.WRONG_ROLE, f"A {peer.role.name} does not {what}.")

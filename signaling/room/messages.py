@@ -248,7 +248,7 @@ class RoleChange:
 
     type: ClassVar[str] = "role"
     role: str | None = wire(_read_role, null=True)
-    to: str = wire(_TOKEN, default="", says="client")
+    to: str | None = wire(_TOKEN, default=None, says="client")
     id: str | None = wire(_TOKEN, default=None, says="server")
     by: str | None = wire(_TOKEN, default=None, says="server")
 

@@ -478,3 +478,20 @@ def test_a_role_is_text_or_null(role: str) -> None:
     """Anything else is refused before anybody looks it up."""
     text = '{"type": "role", "to": "p", "role": %s}' % role  # noqa: UP031
     assert refusal(text).code == Code.BAD_FIELD
+
+
+@pytest.mark.parametrize(
+    ("message", "wire"),
+    [
+        (
+            RoleChange("host", id="p", by="q"),
+            {"type": "role", "role": "host", "id": "p", "by": "q"},
+        ),
+        (RoleChange(None, id="p"), {"type": "role", "role": None, "id": "p"}),
+    ],
+)
+def test_a_change_of_role_is_written_word_for_word(
+    message: RoleChange, wire: dict[str, Any]
+) -> None:
+    """Whose role it was, what it is now, and who changed it."""
+    assert json.loads(messages.encode(message)) == wire
