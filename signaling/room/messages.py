@@ -19,6 +19,8 @@ IceServer = dict[str, Any]
 MAX_NAME = 64
 MAX_RESUME = 256
 MAX_FROM_SERVER = 1 << 20
+MAX_DEPTH = 64
+"""How deep a message may be nested: Python reads deeper ones than it can write again."""
 
 _TOKEN = fields.text()
 _NAME = fields.text(MAX_NAME)
@@ -393,6 +395,8 @@ def _open(text: str | bytes, *, but: frozenset[str]) -> tuple[str, Mapping[str, 
         raise Refusal(Code.BAD_JSON, "The message is not JSON.") from error
     if not isinstance(values, dict):
         raise Refusal(Code.BAD_JSON, "The message is not a JSON object.")
+    if _is_deep(values):
+        raise Refusal(Code.BAD_JSON, f"The message is nested more than {MAX_DEPTH} deep.")
     kind = values.get("type")
     if kind is None:
         raise Refusal(Code.MISSING_FIELD, 'The message lacks "type".')
@@ -401,6 +405,20 @@ def _open(text: str | bytes, *, but: frozenset[str]) -> tuple[str, Mapping[str, 
     if kind not in _LAYOUTS or kind in but:
         raise Refusal(Code.UNKNOWN_TYPE, f"There is no message of the type {kind[:40]!r}.")
     return kind, values
+
+
+def _is_deep(value: Any) -> bool:
+    layer = [value]
+    for _ in range(MAX_DEPTH + 1):
+        layer = [inner for outer in layer for inner in _inside(outer)]
+        if not layer:
+            return False
+    return True
+
+
+def _inside(value: Any) -> list[Any]:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [each for each in inner if isinstance(each, dict | list)]
 
 
 def _no_constant(name: str) -> None:

@@ -495,3 +495,18 @@ def test_a_change_of_role_is_written_word_for_word(
 ) -> None:
     """Whose role it was, what it is now, and who changed it."""
     assert json.loads(messages.encode(message)) == wire
+
+
+@pytest.mark.parametrize("opens", ["[", '{"a":'])
+@pytest.mark.parametrize("deep", [70, 500, 900, 960])
+def test_a_message_is_not_nested_deeper_than_the_limit(opens: str, deep: int) -> None:
+    """What could be read but not written, or not be walked through, is not read."""
+    value = opens * deep + "1" + ("]" if opens == "[" else "}") * deep
+    text = '{"type": "document", "name": "b", "version": 1, "value": %s}' % value  # noqa: UP031
+    assert refusal(text).code == Code.BAD_JSON
+
+
+def test_a_message_may_hold_many_lists_that_are_not_nested_deep() -> None:
+    """It is depth that is limited, not how many there are; brackets in text do not count."""
+    value = {"list": [[1]] * 500, "text": "[" * 500, "deep": json.loads("[" * 60 + "]" * 60)}
+    assert parse(json.dumps({"type": "state", "state": value})) == State(value)
