@@ -150,8 +150,8 @@ def change(room: Room, target: Peer, new: Role, by: str | None) -> Iterator[Outc
         known = peer in met_before and offers_before[peer.id] == offers(target, peer)
         if not known and not peer.away:
             yield from room.announce(peer, [target])
-    newly_heard = (new.meets | {new.name}) - old.meets - {old.name}
-    yield from (Delivery(target.id, said) for said in room.history.after(0, newly_heard))
+    newly_heard = room.history.after(0, new.meets - old.meets)
+    yield from (Delivery(target.id, said) for said in newly_heard if said.from_ != target.id)
 
 
 def note_leader(room: Room, peer: Peer, at: float) -> list[Outcome]:

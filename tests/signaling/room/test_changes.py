@@ -553,3 +553,14 @@ def test_a_seat_is_taken_while_its_peer_is_away() -> None:
 def classroom_token(peer: str, role: str = "member") -> str:
     """The token with which a peer of the room comes back after a restart."""
     return SEALS.token(Ticket(peer, role, round(NOW * 1000)), "classroom", ROOM, role)
+
+
+def test_a_new_role_does_not_tell_the_words_of_those_it_does_not_meet() -> None:
+    """Its own role is met only where the role says so."""
+    kind = with_role("leader", meets=frozenset({"member"}))
+    rooms = class_rooms(kind)
+    enter(rooms, "l", "leader")
+    enter(rooms, "m")
+    rooms.receive("l", Say(CHAT, "for members"), NOW)
+    told = rooms.receive("l", RoleChange("leader", to="m"), NOW)
+    assert of_type(told, "m", Say) == []

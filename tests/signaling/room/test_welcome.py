@@ -122,3 +122,14 @@ def test_who_comes_back_is_told_what_the_others_show() -> None:
     seat(room, "c", "member")
     b.state, b.lost_at = {"hand": True}, 1.0
     assert list(welcome().states(a)) == [Delivery("a", State({"hand": True}, from_="b"))]
+
+
+def test_a_peer_is_not_told_the_words_of_its_own_role_where_those_do_not_meet() -> None:
+    """What it said itself it is told; nothing that others of its role said."""
+    room = a_room(with_role("member", meets=frozenset({"leader"})))
+    for peer in ("a", "b"):
+        seat(room, peer, "member")
+        said = Say(CHAT, peer, from_=peer, n=room.history.next_number())
+        room.history.keep(said, "member")
+    told = [outcome.message for outcome in welcome().memory(room.peers["a"], 0)]
+    assert [message.body for message in told if isinstance(message, Say)] == ["a"]
