@@ -242,3 +242,19 @@ def test_a_document_that_is_not_there_is_not_taken_back() -> None:
 def test_the_sentence_for_a_missing_document_stays_short() -> None:
     """However long the name is that somebody asks for."""
     assert len(refusal(documents(), 0, 1, name="n" * 128).sentence) < 100
+
+
+def test_a_document_does_not_grow_past_its_limit() -> None:
+    """Not by many small changes either, where each adds to what was there."""
+
+    def add(old: Any, new: Any, _at: float) -> Any:
+        return [*old, new]
+
+    kind = dataclasses.replace(
+        KIND, documents={"list": Document([], frozenset({"writer"}), add, max_bytes=31)}
+    )
+    held = Documents(kind, "abc", Seals(SECRET), {})
+    for version in range(4):
+        change(held, version, "x" * 3, name="list")
+    assert refusal(held, 4, "x" * 5, name="list").code == Code.BAD_FIELD
+    assert change(held, 4, "x" * 3, name="list").version == 5
