@@ -129,13 +129,13 @@ def _dismiss(room: Room, target: Peer, by: str | None) -> Iterator[Outcome]:
 def change(room: Room, target: Peer, new: Role, by: str | None) -> Iterator[Outcome]:
     """Give a peer another role, and tell everyone whom that concerns."""
     heard_before, met_before = room.hearers(target), room.met_by(target)
-    offers_before = {peer.id: offers(target, peer) for peer in room.peers.values()}
+    offers_before = {peer.id: _who_offers(target, peer) for peer in room.peers.values()}
     old, target.role = target.role, new
     heard_now, met_now = room.hearers(target), room.met_by(target)
     stays = {
         peer.id
         for peer in heard_before
-        if peer in heard_now and offers_before[peer.id] == offers(target, peer)
+        if peer in heard_now and offers_before[peer.id] == _who_offers(target, peer)
     }
     changed = RoleChange(new.name, id=target.id, by=by)
     everyone = dict.fromkeys([target, *heard_before, *heard_now])
@@ -144,14 +144,18 @@ def change(room: Room, target: Peer, new: Role, by: str | None) -> Iterator[Outc
     yield from each([p for p in heard_before if p.id not in stays], gone)
     yield from room.announce(target, [p for p in heard_now if p.id not in stays and not p.away])
     for peer in met_before:
-        if peer not in met_now or offers_before[peer.id] != offers(target, peer):
+        if peer not in met_now or offers_before[peer.id] != _who_offers(target, peer):
             yield Delivery(target.id, PeerDisconnected(peer.role.name, peer.id, "role"))
     for peer in met_now:
-        known = peer in met_before and offers_before[peer.id] == offers(target, peer)
+        known = peer in met_before and offers_before[peer.id] == _who_offers(target, peer)
         if not known and not peer.away:
             yield from room.announce(peer, [target])
     newly_heard = room.history.after(0, new.meets - old.meets)
     yield from (Delivery(target.id, said) for said in newly_heard if said.from_ != target.id)
+
+
+def _who_offers(target: Peer, peer: Peer) -> tuple[bool, bool]:
+    return offers(target, peer), offers(peer, target)
 
 
 def note_leader(room: Room, peer: Peer, at: float) -> list[Outcome]:

@@ -138,11 +138,13 @@ class Room:
 
 
 def offers(peer: Peer, other: Peer) -> bool:
-    """Whether a peer makes the offers to another one: exactly one of two does.
+    """Whether a peer makes the offers to another one: exactly one of two that meet does.
 
     Whoever publishes does; where both publish, the one whose id sorts first. So offers never cross,
     not after a resume or a restart of the server either.
     """
+    if other.role.name not in peer.role.meets or peer.role.name not in other.role.meets:
+        return False
     if peer.role.publishes != other.role.publishes:
         return peer.role.publishes
     return peer.role.publishes and peer.id < other.id

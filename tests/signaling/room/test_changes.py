@@ -564,3 +564,21 @@ def test_a_new_role_does_not_tell_the_words_of_those_it_does_not_meet() -> None:
     rooms.receive("l", Say(CHAT, "for members"), NOW)
     told = rooms.receive("l", RoleChange("leader", to="m"), NOW)
     assert of_type(told, "m", Say) == []
+
+
+@pytest.mark.parametrize(("newcomer", "leader_offers"), [("z", True), ("a", False)])
+def test_a_leader_meets_one_who_is_let_in(newcomer: str, leader_offers: bool) -> None:
+    """It has heard of it before, but only now is one of the two to make offers."""
+    rooms = locked(a_class())
+    welcome = enter(rooms, newcomer, source="n")
+    assert of_type(welcome, "l", PeerConnected) == [PeerConnected("knocking", newcomer)]
+    assert denied(rooms, "l", Offer("", to=newcomer)) == Code.WRONG_ROLE
+    told = rooms.receive("l", RoleChange("member", to=newcomer), NOW)
+    assert PeerConnected("leader", "l", offers=not leader_offers) in of_type(
+        told, newcomer, PeerConnected
+    )
+    if leader_offers:
+        assert of_type(told, "l", PeerDisconnected, PeerConnected) == [
+            PeerDisconnected("knocking", newcomer, "role"),
+            PeerConnected("member", newcomer, offers=True),
+        ]

@@ -156,3 +156,12 @@ def test_a_message_to_several_is_one_object() -> None:
     told = list(each([seat(room, "a", "member"), seat(room, "b", "member")], message))
     assert [delivery.peer_id for delivery in told] == ["a", "b"]
     assert all(delivery.message is message for delivery in told)
+
+
+def test_nobody_makes_offers_to_one_who_does_not_meet_it() -> None:
+    """A leader hears of those who wait, and has no connection with them."""
+    room = a_room()
+    leader, waiting = seat(room, "l", "leader"), seat(room, "k", "knocking")
+    assert not offers(leader, waiting)
+    assert not offers(waiting, leader)
+    assert list(room.announce(waiting, [leader])) == [Delivery("l", PeerConnected("knocking", "k"))]
