@@ -142,7 +142,9 @@ def change(room: Room, target: Peer, new: Role, by: str | None) -> Iterator[Outc
     yield from each(everyone, changed)
     gone = PeerDisconnected(old.name, target.id, "role")
     yield from each([p for p in heard_before if p.id not in stays], gone)
-    yield from room.announce(target, [p for p in heard_now if p.id not in stays and not p.away])
+    if not target.away:
+        newly_met = [p for p in heard_now if p.id not in stays and not p.away]
+        yield from room.announce(target, newly_met)
     for peer in met_before:
         if peer not in met_now or offers_before[peer.id] != _who_offers(target, peer):
             yield Delivery(target.id, PeerDisconnected(peer.role.name, peer.id, "role"))

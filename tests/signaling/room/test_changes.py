@@ -582,3 +582,22 @@ def test_a_leader_meets_one_who_is_let_in(newcomer: str, leader_offers: bool) ->
             PeerDisconnected("knocking", newcomer, "role"),
             PeerConnected("member", newcomer, offers=True),
         ]
+
+
+def test_one_whose_role_changes_while_it_is_away_is_not_announced() -> None:
+    """The others are told that it is parted from them, and meet it when it is back."""
+    rooms = a_class("b", "c")
+    back = token_of("b")
+    rooms.drop("b", NOW)
+    told = rooms.receive("l", RoleChange("quiet", to="b"), NOW)
+    for peer in ("l", "c"):
+        assert of_type(told, peer, PeerConnected) == []
+        assert of_type(told, peer, RoleChange) == [RoleChange("quiet", id="b", by="l")]
+    told = enter(rooms, "x", resume=back)
+    assert of_type(told, "b", Registered)[0].role == "quiet"
+    assert of_type(told, "c", PeerConnected) == [PeerConnected("quiet", "b", offers=True)]
+
+
+def token_of(peer: str, role: str = "member") -> str:
+    """The token of a peer that has come to a room that nobody restarted."""
+    return classroom_token(peer, role)
