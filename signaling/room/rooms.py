@@ -331,13 +331,12 @@ class Rooms:
             heard = message.heard
         # Where another connection is replaced nobody has heard that the peer was away.
         told = room.hearers(peer) if was_away else ()
-        shown = self._welcome.states(peer) if was_away else ()
         return Joined(
             self._welcome.registered(peer, resumed=True),
             [
                 *self._welcome.memory(peer, heard),
-                *shown,
-                *room.announce(peer, told, with_state=False),
+                *self._welcome.states(peer),
+                *room.announce(peer, told),
             ],
         )
 

@@ -601,3 +601,25 @@ def test_one_whose_role_changes_while_it_is_away_is_not_announced() -> None:
 def token_of(peer: str, role: str = "member") -> str:
     """The token of a peer that has come to a room that nobody restarted."""
     return classroom_token(peer, role)
+
+
+def test_one_who_came_meanwhile_is_told_what_a_peer_shows_that_comes_back() -> None:
+    """It has not met it before, so it does not know its state."""
+    rooms = a_class("m")
+    rooms.receive("m", State({"hand": True}), NOW)
+    rooms.drop("m", NOW)
+    assert of_type(enter(rooms, "n"), "n", State) == []
+    told = enter(rooms, "x", resume=classroom_token("m"))
+    assert of_type(told, "n", PeerConnected, State) == [
+        PeerConnected("member", "m"),
+        State({"hand": True}, from_="m"),
+    ]
+
+
+def test_one_who_replaces_its_connection_is_told_what_the_others_show() -> None:
+    """What was on its way to the old connection may be lost."""
+    rooms = a_class("m", "n")
+    rooms.receive("m", State({"hand": True}), NOW)
+    told = enter(rooms, "x", resume=classroom_token("n"))
+    assert of_type(told, "n", State) == [State({"hand": True}, from_="m")]
+    assert of_type(told, "m", PeerConnected, State) == []
