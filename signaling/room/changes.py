@@ -152,6 +152,8 @@ def change(room: Room, target: Peer, new: Role, by: str | None) -> Iterator[Outc
         known = peer in met_before and offers_before[peer.id] == _who_offers(target, peer)
         if not known and not peer.away:
             yield from room.announce(peer, [target])
+    if target.away:
+        target.heard = 0
     newly_heard = room.history.after(0, new.meets - old.meets)
     yield from (Delivery(target.id, said) for said in newly_heard if said.from_ != target.id)
 

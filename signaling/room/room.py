@@ -30,7 +30,8 @@ class Peer:
     lost_at: when it is lost unless it comes back; None while it is here.
     candidates: how many it has sent since its last offer or answer.
     state: the last state that it told everyone.
-    heard: the number of what was said last before it was cut off.
+    heard: the number of what was said last before it was cut off; 0 where its role has changed
+        since, so that others are there whom it hears.
     """
 
     id: str

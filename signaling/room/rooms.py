@@ -328,7 +328,7 @@ class Rooms:
         room = peer.room
         heard = peer.heard if was_away else room.history.count
         if message.heard is not None and message.heard <= room.history.count:
-            heard = message.heard
+            heard = min(message.heard, heard)
         # Where another connection is replaced nobody has heard that the peer was away.
         told = room.hearers(peer) if was_away else ()
         return Joined(

@@ -623,3 +623,28 @@ def test_one_who_replaces_its_connection_is_told_what_the_others_show() -> None:
     told = enter(rooms, "x", resume=classroom_token("n"))
     assert of_type(told, "n", State) == [State({"hand": True}, from_="m")]
     assert of_type(told, "m", PeerConnected, State) == []
+
+
+@pytest.mark.parametrize("heard", [None, 2])
+def test_one_who_is_let_in_while_it_is_away_is_told_what_was_said(heard: int | None) -> None:
+    """As if it had been there: those whom it meets now spoke before it was cut off."""
+    rooms = locked(a_class("m"))
+    for body in ("one", "two"):
+        rooms.receive("m", Say(CHAT, body), NOW)
+    back = resume_token(enter(rooms, "z", source="z")[0])
+    rooms.drop("z", NOW)
+    rooms.receive("l", RoleChange("member", to="z"), NOW)
+    rooms.receive("m", Say(CHAT, "three"), NOW)
+    told = enter(rooms, "x", resume=back, heard=heard)
+    assert [said.body for said in of_type(told, "z", Say)] == ["one", "two", "three"]
+
+
+def test_one_who_comes_back_is_told_what_it_has_missed() -> None:
+    """By the number that it has, or else from when it was cut off; never more than was kept."""
+    for heard, bodies in ((None, ["two"]), (0, ["one", "two"]), (1, ["two"]), (9, ["two"])):
+        rooms = a_class("m", "n")
+        rooms.receive("m", Say(CHAT, "one"), NOW)
+        rooms.drop("n", NOW)
+        rooms.receive("m", Say(CHAT, "two"), NOW)
+        told = enter(rooms, "x", resume=classroom_token("n"), heard=heard)
+        assert [said.body for said in of_type(told, "n", Say)] == bodies
