@@ -224,7 +224,8 @@ class Rooms:
                 return self._settle(peer, message, now)
             case RoleChange():
                 asked = changes.ask(peer.room, peer, message, self._room_time(now))
-                return self._forget_dismissed(asked, now)
+                told = self._forget_dismissed(asked, now)
+                return [*told, *self._heirs(peer.room, now)]
             case Time():
                 answer = Time(message.sent, self._room_time(now), self._boot)
                 return [Delivery(peer.id, answer)]
@@ -252,9 +253,7 @@ class Rooms:
         gone = PeerDisconnected(peer.role.name, peer.id, reason)
         told = list(each(room.hearers(peer), gone))
         self._forget(peer, now)
-        # Whoever leads may still be on the way back from before a restart.
-        heirs = [] if room.inherited else changes.inherit(room, self._room_time(now))
-        return [*told, *heirs]
+        return [*told, *self._heirs(room, now)]
 
     def tick(self, now: float) -> list[Outcome]:
         """End what is over: peers that stayed away too long, rooms whose code has expired, and TURN
@@ -387,6 +386,10 @@ class Rooms:
             room.empty_since = now
             if room.type.code_hours is None:
                 del self._rooms[room.code]
+
+    def _heirs(self, room: Room, now: float) -> list[Outcome]:
+        # Whoever leads may still be on the way back from before a restart.
+        return [] if room.inherited else changes.inherit(room, self._room_time(now))
 
     def _stop_inheriting(self, now: float) -> list[Outcome]:
         """The time for peers of the process before this one is up."""

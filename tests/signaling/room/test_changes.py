@@ -648,3 +648,18 @@ def test_one_who_comes_back_is_told_what_it_has_missed() -> None:
         rooms.receive("m", Say(CHAT, "two"), NOW)
         told = enter(rooms, "x", resume=classroom_token("n"), heard=heard)
         assert [said.body for said in of_type(told, "n", Say)] == bodies
+
+
+@pytest.mark.parametrize("role", ["quiet", None])
+def test_somebody_inherits_where_the_last_leader_gives_up(role: str | None) -> None:
+    """By its own wish or by another leader's: a room that was led is led."""
+    kind = classroom()
+    may = {**kind.roles["leader"].changes, "leader": frozenset({"quiet", None})}
+    rooms = class_rooms(with_role("leader", changes=may))
+    for peer, asked in (("l", "leader"), ("k", "leader"), ("m", "member")):
+        enter(rooms, peer, asked)
+    told = rooms.receive("l", RoleChange(role, to="k"), NOW)
+    assert roles(rooms)["m"] == "member"
+    told = rooms.receive("l", RoleChange(role, to="l"), NOW)
+    assert roles(rooms)["m"] == "leader"
+    assert RoleChange("leader", id="m", by=None) in of_type(told, "m", RoleChange)
