@@ -181,3 +181,17 @@ def test_a_key_that_may_not_end_the_room_does_not_lead() -> None:
     at = Door([USUAL, kind], KEYS)
     assert enters(at, "member", kind=kind, key=leader_key(role="member")) is None
     assert not at.leads(ROOM, leader_key(role="member"))
+
+
+@pytest.mark.parametrize("role", ["quiet", "knocking"])
+def test_a_role_that_only_others_give_cannot_be_asked_for(role: str) -> None:
+    """It has no key, so anybody with the code could get past the lock by it."""
+    with pytest.raises(Refusal) as caught:
+        door().role(CLASS, role)
+    assert caught.value.code == Code.WRONG_ROLE
+
+
+def test_a_role_without_a_page_can_be_asked_for_with_its_key() -> None:
+    """A program may have the link of one that no page has."""
+    kind = dataclasses.replace(CLASS, pages={"/class": "member"})
+    assert door().role(kind, "leader") is kind.roles["leader"]
