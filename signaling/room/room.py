@@ -24,7 +24,7 @@ class Peer:
     asked: the role that its link asks for.
     given: the role that it had when it came.
     origin: scheme, host and port by which it reached the server.
-    mark: stands for where it came from; None where that is not known.
+    mark: stands for where it came from last; None where that is not known.
     since: when it came, in milliseconds of Unix time.
     refresh_at: when it needs fresh TURN credentials, in seconds of Unix time.
     lost_at: when it is lost unless it comes back; None while it is here.

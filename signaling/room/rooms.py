@@ -191,9 +191,10 @@ class Rooms:
         room = self._rooms.get(code)
         self._door.check(room, room_type, role, code, message.key, known=ticket is not None)
         earlier = self._peers.get(ticket.peer_id) if ticket else None
-        if earlier is not None:
-            return self._resume(earlier, message, origin)
         mark = self._seals.mark(code, f"{role.name} {source}") if source else None
+        if earlier is not None:
+            earlier.mark = mark or earlier.mark
+            return self._resume(earlier, message, origin)
         arrival = _Arrival(peer_id, message, room_type, code, origin, mark, ticket)
         return self._enter(arrival, now)
 

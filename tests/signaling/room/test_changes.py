@@ -663,3 +663,13 @@ def test_somebody_inherits_where_the_last_leader_gives_up(role: str | None) -> N
     told = rooms.receive("l", RoleChange(role, to="l"), NOW)
     assert roles(rooms)["m"] == "leader"
     assert RoleChange("leader", id="m", by=None) in of_type(told, "m", RoleChange)
+
+
+def test_one_who_moved_to_another_network_is_known_by_it() -> None:
+    """It came back from another address before it was put out: from there it has to wait."""
+    rooms = a_class("m")
+    rooms.drop("m", NOW)
+    enter(rooms, "x", resume=classroom_token("m"), source="elsewhere")
+    rooms.receive("l", RoleChange(None, to="m"), NOW)
+    enter(rooms, "again", source="elsewhere")
+    assert roles(rooms)["again"] == "knocking"
