@@ -98,7 +98,7 @@ def ask(room: Room, peer: Peer, message: RoleChange, at: float) -> list[Outcome]
     ------
     Refusal: with the codes unknown-target, wrong-role or room-full; nothing has changed.
     """
-    target = peer if message.to == peer.id else room.named(peer, message.to)
+    target = peer if message.to == peer.id else room.named(peer, message.to or "")
     if message.role not in peer.role.changes.get(target.role.name, frozenset()):
         what = f"make a {target.role.name} {message.role}" if message.role else "remove this peer"
         raise Refusal(Code.WRONG_ROLE, f"A {peer.role.name} does not {what}.")
@@ -129,29 +129,37 @@ def _dismiss(room: Room, target: Peer, by: str | None) -> Iterator[Outcome]:
 def change(room: Room, target: Peer, new: Role, by: str | None) -> Iterator[Outcome]:
     """Give a peer another role, and tell everyone whom that concerns."""
     heard_before, met_before = room.hearers(target), room.met_by(target)
-    offers_before = {peer.id: offers(target, peer) for peer in room.peers.values()}
+    offers_before = {peer.id: _who_offers(target, peer) for peer in room.peers.values()}
     old, target.role = target.role, new
     heard_now, met_now = room.hearers(target), room.met_by(target)
     stays = {
         peer.id
         for peer in heard_before
-        if peer in heard_now and offers_before[peer.id] == offers(target, peer)
+        if peer in heard_now and offers_before[peer.id] == _who_offers(target, peer)
     }
     changed = RoleChange(new.name, id=target.id, by=by)
     everyone = dict.fromkeys([target, *heard_before, *heard_now])
     yield from each(everyone, changed)
     gone = PeerDisconnected(old.name, target.id, "role")
     yield from each([p for p in heard_before if p.id not in stays], gone)
-    yield from room.announce(target, [p for p in heard_now if p.id not in stays and not p.away])
+    if not target.away:
+        newly_met = [p for p in heard_now if p.id not in stays and not p.away]
+        yield from room.announce(target, newly_met)
     for peer in met_before:
-        if peer not in met_now or offers_before[peer.id] != offers(target, peer):
+        if peer not in met_now or offers_before[peer.id] != _who_offers(target, peer):
             yield Delivery(target.id, PeerDisconnected(peer.role.name, peer.id, "role"))
     for peer in met_now:
-        known = peer in met_before and offers_before[peer.id] == offers(target, peer)
+        known = peer in met_before and offers_before[peer.id] == _who_offers(target, peer)
         if not known and not peer.away:
             yield from room.announce(peer, [target])
-    newly_heard = (new.meets | {new.name}) - old.meets - {old.name}
-    yield from (Delivery(target.id, said) for said in room.history.after(0, newly_heard))
+    if target.away:
+        target.heard = 0
+    newly_heard = room.history.after(0, new.meets - old.meets)
+    yield from (Delivery(target.id, said) for said in newly_heard if said.from_ != target.id)
+
+
+def _who_offers(target: Peer, peer: Peer) -> tuple[bool, bool]:
+    return offers(target, peer), offers(peer, target)
 
 
 def note_leader(room: Room, peer: Peer, at: float) -> list[Outcome]:

@@ -90,6 +90,7 @@ class Documents:
             raise StaleVersion(newest)
         _check(message.value, document.max_bytes)
         value = document.accept(newest.value, message.value, at)
+        _check(value, document.max_bytes)
         return self._put(message.name, value, by, at)
 
     def put(self, name: str, value: Json, at: float) -> DocumentVersion:

@@ -49,9 +49,15 @@ class Door:
         ------
         Refusal: with the code wrong-role.
         """
-        found = room_type.roles.get(name)
+        # Those with neither a key nor a page are given by others in the room, not asked for.
+        asked = {
+            role.name: role
+            for role in room_type.roles.values()
+            if role.keyed or role.name in room_type.pages.values()
+        }
+        found = asked.get(name)
         if found is None:
-            known = ", ".join(room_type.roles)
+            known = ", ".join(asked)
             raise Refusal(Code.WRONG_ROLE, f"There is no such role; known: {known}.")
         return found
 

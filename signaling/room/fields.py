@@ -225,13 +225,14 @@ class Layout(Generic[M]):
         return self._kind(**read)
 
     def write(self, message: M) -> dict[str, Any]:
-        """The message as JSON values. What is None or False is left out."""
+        """The message as JSON values. What is None or False is left out, but not where null may be."""
         written: dict[str, Any] = {}
         for f in self._fields:
             value = getattr(message, f.attribute)
-            if value is None or value is False:
-                if f.null:
-                    written[f.name] = None
+            if (value is None or value is False) and not f.null:
+                continue
+            if value is None:
+                written[f.name] = None
                 continue
             written[f.name] = value if f.write is None else f.write(value)
         return written

@@ -36,8 +36,10 @@ class History:
         """Keep what somebody of this role said to everyone, if its kind is kept."""
         self._kept[said.kind].append(_Entry(said, role))
 
-    def after(self, number: int, roles: Set[str]) -> list[Say]:
-        """What was said after this number by peers that had one of these roles, in order."""
+    def after(self, number: int, roles: Set[str], own: str | None = None) -> list[Say]:
+        """What was said after this number, in order, by peers that had one of these roles, or by
+        the peer with the id `own`."""
         entries = (entry for kept in self._kept.values() for entry in kept)
-        heard = [e.said for e in entries if e.role in roles and (e.said.n or 0) > number]
+        told = (e.said for e in entries if e.role in roles or e.said.from_ == own)
+        heard = [said for said in told if (said.n or 0) > number]
         return sorted(heard, key=lambda said: said.n or 0)

@@ -19,6 +19,8 @@ IceServer = dict[str, Any]
 MAX_NAME = 64
 MAX_RESUME = 256
 MAX_FROM_SERVER = 1 << 20
+MAX_DEPTH = 64
+"""How deep a message may be nested: Python reads deeper ones than it can write again."""
 
 _TOKEN = fields.text()
 _NAME = fields.text(MAX_NAME)
@@ -236,6 +238,10 @@ class DocumentVersion:
     seal: str | None = wire(_TOKEN, default=None)
 
 
+def _read_role(value: Any, sizes: Sizes) -> str | None:
+    return None if value is None else _TOKEN(value, sizes)  # type: ignore[no-any-return]
+
+
 @wired
 class RoleChange:
     """A peer's role changes. A client says whose (`to`), the server says whose it was (`id`) and
@@ -243,8 +249,8 @@ class RoleChange:
     """
 
     type: ClassVar[str] = "role"
-    role: str | None = wire(lambda value, sizes: value and _TOKEN(value, sizes), null=True)
-    to: str = wire(_TOKEN, default="", says="client")
+    role: str | None = wire(_read_role, null=True)
+    to: str | None = wire(_TOKEN, default=None, says="client")
     id: str | None = wire(_TOKEN, default=None, says="server")
     by: str | None = wire(_TOKEN, default=None, says="server")
 
@@ -389,6 +395,8 @@ def _open(text: str | bytes, *, but: frozenset[str]) -> tuple[str, Mapping[str, 
         raise Refusal(Code.BAD_JSON, "The message is not JSON.") from error
     if not isinstance(values, dict):
         raise Refusal(Code.BAD_JSON, "The message is not a JSON object.")
+    if _is_deep(values):
+        raise Refusal(Code.BAD_JSON, f"The message is nested more than {MAX_DEPTH} deep.")
     kind = values.get("type")
     if kind is None:
         raise Refusal(Code.MISSING_FIELD, 'The message lacks "type".')
@@ -397,6 +405,20 @@ def _open(text: str | bytes, *, but: frozenset[str]) -> tuple[str, Mapping[str, 
     if kind not in _LAYOUTS or kind in but:
         raise Refusal(Code.UNKNOWN_TYPE, f"There is no message of the type {kind[:40]!r}.")
     return kind, values
+
+
+def _is_deep(value: Any) -> bool:
+    layer = [value]
+    for _ in range(MAX_DEPTH + 1):
+        layer = [inner for outer in layer for inner in _inside(outer)]
+        if not layer:
+            return False
+    return True
+
+
+def _inside(value: Any) -> list[Any]:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [each for each in inner if isinstance(each, dict | list)]
 
 
 def _no_constant(name: str) -> None:

@@ -24,13 +24,14 @@ class Peer:
     asked: the role that its link asks for.
     given: the role that it had when it came.
     origin: scheme, host and port by which it reached the server.
-    mark: stands for where it came from; None where that is not known.
+    mark: stands for where it came from last; None where that is not known.
     since: when it came, in milliseconds of Unix time.
     refresh_at: when it needs fresh TURN credentials, in seconds of Unix time.
     lost_at: when it is lost unless it comes back; None while it is here.
     candidates: how many it has sent since its last offer or answer.
     state: the last state that it told everyone.
-    heard: the number of what was said last before it was cut off.
+    heard: the number of what was said last before it was cut off; 0 where its role has changed
+        since, so that others are there whom it hears.
     """
 
     id: str
@@ -91,9 +92,7 @@ class Room:
         """What one peer may know of another."""
         return PeerInfo(peer.id, peer.role.name, peer.name, peer.away, offers(to, peer))
 
-    def announce(
-        self, peer: Peer, to: Iterable[Peer], *, with_state: bool = True
-    ) -> Iterator[Delivery]:
+    def announce(self, peer: Peer, to: Iterable[Peer]) -> Iterator[Delivery]:
         """Tell others that a peer is here, and what it shows of itself."""
         here = {
             True: PeerConnected(peer.role.name, peer.id, peer.name, offers=True),
@@ -101,7 +100,7 @@ class Room:
         }
         for other in to:
             yield Delivery(other.id, here[offers(other, peer)])
-            if with_state and peer.state is not None:
+            if peer.state is not None:
                 yield Delivery(other.id, State(peer.state, from_=peer.id))
 
     def targets(self, peer: Peer, message: Routed) -> list[Peer]:
@@ -138,11 +137,13 @@ class Room:
 
 
 def offers(peer: Peer, other: Peer) -> bool:
-    """Whether a peer makes the offers to another one: exactly one of two does.
+    """Whether a peer makes the offers to another one: exactly one of two that meet does.
 
     Whoever publishes does; where both publish, the one whose id sorts first. So offers never cross,
     not after a resume or a restart of the server either.
     """
+    if other.role.name not in peer.role.meets or peer.role.name not in other.role.meets:
+        return False
     if peer.role.publishes != other.role.publishes:
         return peer.role.publishes
     return peer.role.publishes and peer.id < other.id

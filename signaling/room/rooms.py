@@ -191,9 +191,10 @@ class Rooms:
         room = self._rooms.get(code)
         self._door.check(room, room_type, role, code, message.key, known=ticket is not None)
         earlier = self._peers.get(ticket.peer_id) if ticket else None
-        if earlier is not None:
-            return self._resume(earlier, message, origin)
         mark = self._seals.mark(code, f"{role.name} {source}") if source else None
+        if earlier is not None:
+            earlier.mark = mark or earlier.mark
+            return self._resume(earlier, message, origin)
         arrival = _Arrival(peer_id, message, room_type, code, origin, mark, ticket)
         return self._enter(arrival, now)
 
@@ -224,7 +225,8 @@ class Rooms:
                 return self._settle(peer, message, now)
             case RoleChange():
                 asked = changes.ask(peer.room, peer, message, self._room_time(now))
-                return self._forget_dismissed(asked, now)
+                told = self._forget_dismissed(asked, now)
+                return [*told, *self._heirs(peer.room, now)]
             case Time():
                 answer = Time(message.sent, self._room_time(now), self._boot)
                 return [Delivery(peer.id, answer)]
@@ -252,9 +254,7 @@ class Rooms:
         gone = PeerDisconnected(peer.role.name, peer.id, reason)
         told = list(each(room.hearers(peer), gone))
         self._forget(peer, now)
-        # Whoever leads may still be on the way back from before a restart.
-        heirs = [] if room.inherited else changes.inherit(room, self._room_time(now))
-        return [*told, *heirs]
+        return [*told, *self._heirs(room, now)]
 
     def tick(self, now: float) -> list[Outcome]:
         """End what is over: peers that stayed away too long, rooms whose code has expired, and TURN
@@ -328,16 +328,15 @@ class Rooms:
         room = peer.room
         heard = peer.heard if was_away else room.history.count
         if message.heard is not None and message.heard <= room.history.count:
-            heard = message.heard
+            heard = min(message.heard, heard)
         # Where another connection is replaced nobody has heard that the peer was away.
         told = room.hearers(peer) if was_away else ()
-        shown = self._welcome.states(peer) if was_away else ()
         return Joined(
             self._welcome.registered(peer, resumed=True),
             [
                 *self._welcome.memory(peer, heard),
-                *shown,
-                *room.announce(peer, told, with_state=False),
+                *self._welcome.states(peer),
+                *room.announce(peer, told),
             ],
         )
 
@@ -388,6 +387,10 @@ class Rooms:
             room.empty_since = now
             if room.type.code_hours is None:
                 del self._rooms[room.code]
+
+    def _heirs(self, room: Room, now: float) -> list[Outcome]:
+        # Whoever leads may still be on the way back from before a restart.
+        return [] if room.inherited else changes.inherit(room, self._room_time(now))
 
     def _stop_inheriting(self, now: float) -> list[Outcome]:
         """The time for peers of the process before this one is up."""

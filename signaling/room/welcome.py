@@ -69,7 +69,7 @@ class Welcome:
         room = peer.room
         for version in room.documents.all:
             yield Delivery(peer.id, version)
-        for said in room.history.after(heard, peer.role.meets | {peer.role.name}):
+        for said in room.history.after(heard, peer.role.meets, peer.id):
             yield Delivery(peer.id, said)
 
     def present(self, peer: Peer) -> Iterator[Delivery]:

@@ -12,6 +12,8 @@ from signaling.room import messages
 from signaling.room.messages import (
     Answer,
     Control,
+    DocumentVersion,
+    End,
     Error,
     IceCandidate,
     Invite,
@@ -21,7 +23,11 @@ from signaling.room.messages import (
     PeerInfo,
     Register,
     Registered,
+    RoleChange,
+    Say,
+    SetDocument,
     State,
+    Time,
     TurnConfig,
 )
 from signaling.room.refusal import Code, Refusal
@@ -61,6 +67,32 @@ def refusal(text: str | bytes) -> Refusal:
         ({"type": "ice-candidate", "candidate": None}, IceCandidate(None)),
         ({"type": "control", "settings": {"preset": "hd"}}, Control({"preset": "hd"})),
         ({"type": "state", "state": {"status": "live"}}, State({"status": "live"})),
+        (
+            {"type": "register", "role": "guest", "roomType": "meeting", "heard": 7},
+            Register("guest", room_type="meeting", heard=7),
+        ),
+        ({"type": "register", "role": "guest", "heard": 0}, Register("guest", heard=0)),
+        ({"type": "say", "kind": "chat", "body": "hello"}, Say("chat", "hello")),
+        ({"type": "say", "kind": "chat", "body": "", "to": "p"}, Say("chat", "", to="p")),
+        ({"type": "set", "name": "board", "base": 0, "value": [1]}, SetDocument("board", 0, [1])),
+        ({"type": "set", "name": "board", "base": 3, "value": None}, SetDocument("board", 3, None)),
+        (
+            {
+                "type": "document",
+                "name": "board",
+                "version": 3,
+                "value": {"a": 1},
+                "by": "p",
+                "at": 1.5,
+                "seal": "s",
+            },
+            DocumentVersion("board", 3, {"a": 1}, "p", 1.5, "s"),
+        ),
+        ({"type": "document", "name": "b", "version": 0, "value": 1}, DocumentVersion("b", 0, 1)),
+        ({"type": "role", "to": "p", "role": "host"}, RoleChange("host", to="p")),
+        ({"type": "role", "to": "p", "role": None}, RoleChange(None, to="p")),
+        ({"type": "time", "sent": 12.5}, Time(12.5)),
+        ({"type": "end"}, End()),
     ],
 )
 def test_a_client_message_is_read_word_for_word(
@@ -132,6 +164,68 @@ def test_a_client_message_is_read_word_for_word(
             {"type": "turn-config", "turnConfig": {"iceServers": [{"urls": "turn:a"}]}},
         ),
         (Error("No.", "bad-key"), {"type": "error", "message": "No.", "code": "bad-key"}),
+        (
+            Registered(
+                "guest", (), "p", "r", (PeerInfo("q", "host", offers=True),), limits={"resume": 45}
+            ),
+            {
+                "type": "registered",
+                "role": "guest",
+                "turnConfig": {"iceServers": []},
+                "id": "p",
+                "room": "r",
+                "peers": [{"id": "q", "role": "host", "offers": True}],
+                "limits": {"resume": 45},
+            },
+        ),
+        (
+            PeerConnected("sender", "p", offers=True),
+            {"type": "peer-connected", "peer": "sender", "id": "p", "offers": True},
+        ),
+        (
+            Say("chat", "hello", from_="p", name="P", at=1.5, n=7),
+            {
+                "type": "say",
+                "kind": "chat",
+                "body": "hello",
+                "from": "p",
+                "name": "P",
+                "at": 1.5,
+                "n": 7,
+            },
+        ),
+        (
+            Say("chat", "", from_="p", at=1.5, n=7, private=True),
+            {
+                "type": "say",
+                "kind": "chat",
+                "body": "",
+                "from": "p",
+                "at": 1.5,
+                "n": 7,
+                "private": True,
+            },
+        ),
+        (
+            DocumentVersion("board", 3, None, "p", 1.5, "s"),
+            {
+                "type": "document",
+                "name": "board",
+                "version": 3,
+                "value": None,
+                "by": "p",
+                "at": 1.5,
+                "seal": "s",
+            },
+        ),
+        (
+            DocumentVersion("board", 0, {}),
+            {"type": "document", "name": "board", "version": 0, "value": {}, "at": 0},
+        ),
+        (
+            Time(12.5, 1.5, "b"),
+            {"type": "time", "sent": 12.5, "time": 1.5, "boot": "b"},
+        ),
     ],
 )
 def test_a_server_message_is_written_word_for_word(
@@ -157,6 +251,14 @@ def test_a_server_message_is_written_word_for_word(
         State({"status": "live"}, from_="p"),
         TurnConfig(({"urls": "turn:a"},)),
         Error("No.", "bad-key"),
+        Registered("guest", (), "p", "r", (PeerInfo("q", "host", offers=True),), limits={"x": 1.5}),
+        PeerConnected("sender", "p", offers=True),
+        Say("chat", "hello", from_="p", name="P", at=1.5, n=7, private=True),
+        DocumentVersion("board", 3, {"a": [None]}, "p", 1.5, "s"),
+        DocumentVersion("board", 3, None),
+        RoleChange("host", id="p", by="q"),
+        RoleChange(None, id="p"),
+        Time(12.5, 1.5, "b"),
     ],
 )
 def test_a_peer_in_python_reads_what_the_server_writes(message: messages.ServerMessage) -> None:
@@ -226,6 +328,31 @@ def test_a_list_of_peers_that_is_none_is_refused(peers: Any) -> None:
         ),
         ('{"type": "state"}', Code.MISSING_FIELD),
         ('{"type": "control", "settings": 1}', Code.BAD_FIELD),
+        ('{"type": "register", "role": "r", "heard": -1}', Code.BAD_FIELD),
+        ('{"type": "register", "role": "r", "heard": 1.5}', Code.BAD_FIELD),
+        ('{"type": "register", "role": "r", "heard": true}', Code.BAD_FIELD),
+        ('{"type": "register", "role": "r", "roomType": 1}', Code.BAD_FIELD),
+        (json.dumps({"type": "register", "role": "r", "roomType": "x" * 129}), Code.BAD_FIELD),
+        ('{"type": "say", "kind": "chat"}', Code.MISSING_FIELD),
+        ('{"type": "say", "body": "x"}', Code.MISSING_FIELD),
+        ('{"type": "say", "kind": "chat", "body": 1}', Code.BAD_FIELD),
+        ('{"type": "say", "kind": "chat", "body": "x", "to": 1}', Code.BAD_FIELD),
+        ('{"type": "set", "name": "b", "base": 0}', Code.MISSING_FIELD),
+        ('{"type": "set", "name": "b", "value": 1}', Code.MISSING_FIELD),
+        ('{"type": "set", "base": 0, "value": 1}', Code.MISSING_FIELD),
+        ('{"type": "set", "name": "b", "base": -1, "value": 1}', Code.BAD_FIELD),
+        ('{"type": "set", "name": "b", "base": null, "value": 1}', Code.BAD_FIELD),
+        ('{"type": "set", "name": [], "base": 0, "value": 1}', Code.BAD_FIELD),
+        ('{"type": "document", "name": "b", "version": 1}', Code.MISSING_FIELD),
+        ('{"type": "document", "name": "b", "version": 1e0, "value": 1}', Code.BAD_FIELD),
+        ('{"type": "document", "name": "b", "version": 1, "value": 1, "at": "x"}', Code.BAD_FIELD),
+        ('{"type": "document", "name": "b", "version": 1, "value": 1, "seal": 1}', Code.BAD_FIELD),
+        ('{"type": "role", "to": "p"}', Code.MISSING_FIELD),
+        ('{"type": "role", "to": 1, "role": "host"}', Code.BAD_FIELD),
+        (json.dumps({"type": "role", "to": "p", "role": "x" * 129}), Code.BAD_FIELD),
+        ('{"type": "time"}', Code.MISSING_FIELD),
+        ('{"type": "time", "sent": "now"}', Code.BAD_FIELD),
+        ('{"type": "time", "sent": 1e300}', Code.BAD_FIELD),
     ],
 )
 def test_a_bad_message_is_refused_with_its_code(text: str | bytes, code: Code) -> None:
@@ -258,6 +385,45 @@ def test_a_client_cannot_say_who_it_is() -> None:
     assert parse('{"type": "offer", "sdp": "v=0", "from": "other"}') == Offer("v=0")
 
 
+@pytest.mark.parametrize(
+    ("wire", "message"),
+    [
+        (
+            {"type": "say", "kind": "k", "body": "x", "from": "q", "name": 1, "n": "x", "at": []},
+            Say("k", "x"),
+        ),
+        ({"type": "say", "kind": "k", "body": "x", "private": True}, Say("k", "x")),
+        (
+            {"type": "role", "role": "host", "to": "p", "id": "q", "by": "r"},
+            RoleChange("host", to="p"),
+        ),
+        ({"type": "time", "sent": 1, "time": 2, "boot": "x"}, Time(1)),
+        ({"type": "end", "why": 1}, End()),
+    ],
+)
+def test_a_client_cannot_say_what_the_server_says(
+    wire: dict[str, Any], message: messages.ClientMessage
+) -> None:
+    """Author, number, time and the like are the server's: a client's own are dropped unread."""
+    assert parse(json.dumps(wire)) == message
+
+
+@pytest.mark.parametrize("kind", ["register", "set", "end"])
+def test_a_server_does_not_say_what_a_client_says(kind: str) -> None:
+    """A peer in Python takes it as an error of the server."""
+    with pytest.raises(Refusal) as caught:
+        messages.parse_from_server(json.dumps({"type": kind, "role": "x"}))
+    assert caught.value.code == Code.UNKNOWN_TYPE
+
+
+@pytest.mark.parametrize("body", ["\ud800", "\u2028", "\x00", "é😀", '"\\'])
+def test_words_come_through_as_they_were_said(body: str) -> None:
+    """Whatever characters they hold, lone surrogates included."""
+    said = parse(json.dumps({"type": "say", "kind": "k", "body": body}))
+    assert isinstance(said, Say)
+    assert json.loads(messages.encode(said))["body"] == body
+
+
 def test_secrets_do_not_show_in_a_printed_message() -> None:
     """A message that ends up in a log holds no key, no SDP, no candidate and no credential."""
     messages = [
@@ -278,10 +444,16 @@ json_values = st.recursive(
     max_leaves=10,
 )
 types = st.sampled_from(
-    ["register", "offer", "answer", "ice-candidate", "control", "state", "error", "x"]
+    [
+        *("register", "offer", "answer", "ice-candidate", "control", "state", "error", "x"),
+        *("say", "set", "document", "role", "time", "end"),
+    ]
 )
 names = st.sampled_from(
-    ["role", "room", "key", "resume", "sdp", "to", "candidate", "settings", "state"]
+    [
+        *("role", "room", "key", "resume", "sdp", "to", "candidate", "settings", "state"),
+        *("roomType", "heard", "kind", "body", "name", "base", "value", "version", "sent"),
+    ]
 )
 
 
@@ -299,3 +471,42 @@ def test_a_message_of_any_shape_is_read_or_refused(kind: str, fields: dict[str, 
     except Refusal:
         return
     assert json.loads(messages.encode(message))["type"] == kind
+
+
+@pytest.mark.parametrize("role", ["[]", "{}", "0", "false", "1", "[1]"])
+def test_a_role_is_text_or_null(role: str) -> None:
+    """Anything else is refused before anybody looks it up."""
+    text = '{"type": "role", "to": "p", "role": %s}' % role  # noqa: UP031
+    assert refusal(text).code == Code.BAD_FIELD
+
+
+@pytest.mark.parametrize(
+    ("message", "wire"),
+    [
+        (
+            RoleChange("host", id="p", by="q"),
+            {"type": "role", "role": "host", "id": "p", "by": "q"},
+        ),
+        (RoleChange(None, id="p"), {"type": "role", "role": None, "id": "p"}),
+    ],
+)
+def test_a_change_of_role_is_written_word_for_word(
+    message: RoleChange, wire: dict[str, Any]
+) -> None:
+    """Whose role it was, what it is now, and who changed it."""
+    assert json.loads(messages.encode(message)) == wire
+
+
+@pytest.mark.parametrize("opens", ["[", '{"a":'])
+@pytest.mark.parametrize("deep", [70, 500, 900, 960])
+def test_a_message_is_not_nested_deeper_than_the_limit(opens: str, deep: int) -> None:
+    """What could be read but not written, or not be walked through, is not read."""
+    value = opens * deep + "1" + ("]" if opens == "[" else "}") * deep
+    text = '{"type": "document", "name": "b", "version": 1, "value": %s}' % value  # noqa: UP031
+    assert refusal(text).code == Code.BAD_JSON
+
+
+def test_a_message_may_hold_many_lists_that_are_not_nested_deep() -> None:
+    """It is depth that is limited, not how many there are; brackets in text do not count."""
+    value = {"list": [[1]] * 500, "text": "[" * 500, "deep": json.loads("[" * 60 + "]" * 60)}
+    assert parse(json.dumps({"type": "state", "state": value})) == State(value)
