@@ -99,7 +99,8 @@ async def test_the_words_are_loaded_when_asked_for(server: SignalingServer, page
     """Neither page fetches the list before."""
     sender, receiver = await both(server, pages)
     fetched = (
-        "performance.getEntriesByType('resource').filter(({ name }) => /word-list/.test(name))"
+        "performance.getEntriesByType('resource')"
+        ".filter(({ name }) => name.endsWith('/words/list.js'))"
     )
     for page in (sender, receiver):
         assert await page.evaluate(f"{fetched}.length") == 0
