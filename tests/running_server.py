@@ -7,6 +7,7 @@ from pathlib import Path
 
 from signaling.config import Config
 from signaling.server import SignalingServer
+from tests.ports import free_port
 
 
 @contextlib.asynccontextmanager
@@ -15,10 +16,11 @@ async def running_server(config: Config, folder: Path) -> AsyncIterator[Signalin
 
     Parameters
     ----------
-    config: the configuration; its two ports are replaced by 0.
+    config: the configuration; its two ports are replaced by free ones.
     folder: the state folder, such as `tmp_path`.
     """
-    ports = dataclasses.replace(config.server, port=0, local_port=0)
+    # The relay needs the main port over UDP too, for which port 0 does not ask.
+    ports = dataclasses.replace(config.server, port=free_port(), local_port=0)
     server = SignalingServer(dataclasses.replace(config, server=ports), folder)
     await server.start()
     try:

@@ -16,6 +16,7 @@ from aioice import stun
 
 from signaling.config import Config
 from signaling.host import tls
+from tests.ports import free_port
 from tests.running_server import running_server
 from tests.turn import coturn_server
 from tests.turn.coturn_server import credentials_for, needs_turnserver, running_coturn
@@ -52,14 +53,6 @@ def open_to_all(conf: str) -> str:
 def without_own_address(conf: str) -> str:
     """The fault of a configuration that denies private peers, its own address included."""
     return re.sub(r"(?m)^allowed-peer-ip=.*$", "", conf)
-
-
-def closed_port() -> int:
-    """A port on the loopback address at which nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
 
 
 async def fault_of(work: object) -> Fault:
@@ -231,7 +224,7 @@ async def test_a_relay_over_tls_is_verified(
 @pytest.mark.parametrize("query", ["", "?transport=tcp"])
 async def test_a_closed_port_is_told_at_once(query: str) -> None:
     """Where nothing listens, nobody waits for a timeout."""
-    server = checks.parse(f"turn:127.0.0.1:{closed_port()}{query}")
+    server = checks.parse(f"turn:127.0.0.1:{free_port()}{query}")
     async with asyncio.timeout(checks.ANSWER_SECONDS / 2):
         assert await fault_of(checks.measure(server, "ann", "secret")) is Fault.REFUSED
         assert await fault_of(checks.mapped_address(server)) is Fault.REFUSED

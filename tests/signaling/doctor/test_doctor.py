@@ -20,11 +20,12 @@ from signaling.config import Config, Server, Turn, from_values
 from signaling.doctor.findings import Finding, Verdict
 from signaling.host import addresses, tls
 from signaling.server import SignalingServer
+from tests.ports import free_port
 from tests.running_server import running_server
 from tests.signaling.test_serve import environment, serving
 from tests.signaling.transport.client import client
 from tests.turn.coturn_server import RunningCoturn, needs_turnserver, running_coturn
-from tests.turn.test_checks import altered_coturn, closed_port, open_to_all
+from tests.turn.test_checks import altered_coturn, open_to_all
 
 needs_network = pytest.mark.skipif(
     not addresses.lan_addresses(), reason="this computer has no address but loopback"
@@ -330,7 +331,7 @@ async def test_no_turn_is_a_note(tmp_path: Path) -> None:
 @needs_network
 async def test_a_turn_server_that_is_not_there(tmp_path: Path) -> None:
     """The line names the URL, what was seen, and the setting; the exit code is 1."""
-    url = f"turn:127.0.0.1:{closed_port()}"
+    url = f"turn:127.0.0.1:{free_port()}"
     turn = {"mode": "coturn", "coturn": {"urls": [url], "secret": "s"}}
     findings = await doctor.examine(settings(turn=turn), tmp_path)
     assert broken(findings) == {"TURN over UDP"}
@@ -458,7 +459,7 @@ async def test_a_start_with_a_problem_says_one_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It says what, what mends it, and which command tells more."""
-    url = f"turn:127.0.0.1:{closed_port()}"
+    url = f"turn:127.0.0.1:{free_port()}"
     turn = Turn(mode="static", ice_servers=[{"urls": [url, "turn://"]}])
     async with running_server(Config(turn=turn), tmp_path) as server:
         await asyncio.wait_for(doctor.watch(server, tmp_path), 10)
