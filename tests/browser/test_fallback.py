@@ -9,7 +9,6 @@ from playwright.async_api import Page, expect
 from signaling.config import Config, Limits
 from signaling.server import SignalingServer
 from tests.browser.pages import KEEPS_CONNECTIONS, SECONDS, Pages, phase, picture_moves
-from tests.browser.test_modules import Module
 from tests.browser.wire import wire
 from tests.running_server import running_server
 
@@ -176,7 +175,8 @@ async def test_a_stream_that_dies_without_a_word(tmp_path: Path, pages: Pages) -
 
 
 # A stream of the test's own, and the module that reads it; `ended` is what it was told of the end.
-STREAM = """(() => {
+STREAM = """async () => {
+    const { HttpTransport } = await import("/pages/lib/signaling/socket-http.js");
     window.EventSource = class extends EventTarget {
         constructor() {
             super();
@@ -188,9 +188,9 @@ STREAM = """(() => {
     window.ended = [];
     const nothing = () => {};
     const closed = (code) => ended.push(code);
-    new m.HttpTransport().open({ opened: nothing, message: nothing, closed });
+    new HttpTransport().open({ opened: nothing, message: nothing, closed });
     say("open", '{"session": "", "ping": 15}');
-})()"""
+}"""
 
 
 @pytest.mark.parametrize(("event", "data"), [("ping", "{}"), ("message", "{}")])
@@ -200,7 +200,7 @@ async def test_whatever_comes_keeps_a_stream(
     """Two heartbeats may be missed, counted from the last event of any kind; no third."""
     page = await pages.receiver(server)
     await page.clock.install()
-    await Module(page).call("lib/signaling/socket-http", STREAM)
+    await page.evaluate(STREAM)
     for _ in range(3):
         await page.clock.fast_forward(30_000)
         assert await page.evaluate("ended") == []

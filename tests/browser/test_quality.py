@@ -1,16 +1,12 @@
 """The picture: its first frame, its codec, what is kept, and what a busy phone does."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
-import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from signaling.server import SignalingServer
 from tests.browser.pages import Pages, figure, phase, picture_moves
 from tests.browser.test_controls import open_settings
-from tests.browser.test_modules import Module
 
 ANDROID = (
     "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko)"
@@ -50,12 +46,6 @@ FIRST_FRAME = """
         },
     });
 """
-
-
-@pytest_asyncio.fixture
-async def module(server: SignalingServer, pages: Pages) -> AsyncIterator[Module]:
-    """The modules, in a page of the server."""
-    yield Module(await pages.receiver(server))
 
 
 async def listening(server: SignalingServer, pages: Pages, **options: Any) -> tuple[Page, Page]:
@@ -269,90 +259,6 @@ async def test_a_busy_phone_says_so_beside_an_older_notice(
     await expect(notice).to_contain_text("microphone")
 
 
-ADAPT = """(() => {
-    const adaptation = new m.Adaptation();
-    return a[0].map(([reason, seconds]) => {
-        for (let left = seconds; left > 0; left -= 2) {
-            adaptation.add(reason, (window.now = (window.now ?? 0) + 2000));
-        }
-        return adaptation.step;
-    });
-})()"""
-
-
-@pytest.mark.parametrize(
-    ("samples", "steps"),
-    [
-        # Ten seconds are long, less is not; one sample of another reason begins the count anew.
-        ([("cpu", 10), ("cpu", 2)], [0, 1]),
-        ([("cpu", 10), ("none", 2), ("cpu", 10)], [0, 0, 0]),
-        # Never below the last step.
-        ([("cpu", 100)], [3]),
-        # Bandwidth is the browser's job, and no sign of room.
-        ([("bandwidth", 60)], [0]),
-        ([("cpu", 12), ("bandwidth", 600)], [1, 1]),
-        # Up again when nothing limits, one step at a time.
-        ([("cpu", 22), ("none", 30), ("none", 2), ("none", 30)], [2, 2, 1, 0]),
-    ],
-)
-async def test_steps_follow_what_limits_for_long(
-    module: Module, samples: list[tuple[str, int]], steps: list[int]
-) -> None:
-    """One step down after ten seconds of "cpu", one up after thirty of "none"."""
-    assert await module.call("sender/load", ADAPT, samples) == steps
-
-
-async def test_a_step_up_that_fails_is_tried_again_later_each_time(module: Module) -> None:
-    """The wait for the next step up is twice as long after each that failed: no swinging."""
-    waits = await module.call(
-        "sender/load",
-        """(() => {
-            const adaptation = new m.Adaptation();
-            let now = 0;
-            const until = (reason, step) => {
-                const start = now;
-                while (adaptation.step !== step) {
-                    adaptation.add(reason, (now += 2000));
-                }
-                return (now - start) / 1000;
-            };
-            return [1, 2, 3, 4, 5, 6, 7].map(() => (until("cpu", 1), until("none", 0)));
-        })()""",
-    )
-    assert waits == [32, 62, 122, 242, 482, 482, 482]
-
-
-async def test_samples_far_apart_are_not_one_long_time(module: Module) -> None:
-    """A page that slept for a minute was not busy for a minute."""
-    step = await module.call(
-        "sender/load",
-        "(() => { const x = new m.Adaptation(); x.add('cpu', 0); x.add('cpu', 60000);"
-        " return x.step; })()",
-    )
-    assert step == 0
-
-
-@pytest.mark.parametrize(
-    ("priority", "sent"),
-    [
-        ("smooth", [[1, 30], [1.5, 30], [2, 30], [2, 15]]),
-        ("sharp", [[1, 30], [1, 24], [1, 15], [1.5, 15]]),
-    ],
-)
-async def test_what_was_to_be_kept_goes_last(
-    module: Module, priority: str, sent: list[list[float]]
-) -> None:
-    """Sharp gives frames away first, smooth gives pixels away first."""
-    limits = {"maxBitrate": 1_500_000, "maxFramerate": 30, "priority": priority}
-    steps = await module.call(
-        "sender/load",
-        "[0, 1, 2, 3].map((step) => m.stepped(a[0], step))"
-        ".map((l) => [l.scaleResolutionDownBy, l.maxFramerate])",
-        limits,
-    )
-    assert steps == sent
-
-
 # Before the page's own scripts: keeps the data channels that the page makes.
 CHANNELS = """
     window.channels = [];
@@ -388,39 +294,12 @@ async def test_the_check_does_not_keep_the_camera_waiting(
     sender = await pages.sender(server, allowed=False)
     await phase(sender, "idle")
     loaded = "performance.getEntriesByType('resource').map((r) => r.name)"
-    assert not [name for name in await sender.evaluate(loaded) if "/lib/check/" in name]
+    assert not [
+        name
+        for name in await sender.evaluate(loaded)
+        if "/lib/check/" in name and name.endswith(".js")
+    ]
     await sender.locator("#start").click()
     await sender.wait_for_function(
         f"() => {loaded}.some((name) => name.endsWith('/pages/lib/check/check.js'))"
     )
-
-
-GROW = """(() => {
-    const growth = new m.Growth();
-    return a[0].map(([limitation, share, seconds]) => growth.add(
-        { limitation, available: share === null ? null : share * 1e6, wanted: 1e6 }, 1000 * seconds
-    ));
-})()"""
-
-
-@pytest.mark.parametrize(
-    ("samples", "steps"),
-    [
-        # Too little is known to get through: look for more, each time.
-        ([("bandwidth", 0.4, 0), ("bandwidth", 0.89, 2)], ["probe", "probe"]),
-        # Enough does: the full size, and if it does not stay, later each time.
-        (
-            [("bandwidth", 0.9, second) for second in (0, 2, 10, 12, 24, 30)],
-            ["restore", None, "restore", None, None, "restore"],
-        ),
-        # It stayed for long: the next time counts as the first.
-        ([("bandwidth", 1, 0), ("none", 1, 2), ("bandwidth", 1, 17)], ["restore", None, "restore"]),
-        # Another limit, or a browser that does not say how much there is.
-        ([("cpu", 0.4, 0), ("none", 0.4, 2), ("bandwidth", None, 4)], [None, None, None]),
-    ],
-)
-async def test_a_picture_made_smaller_by_the_network_is_helped_to_grow(
-    module: Module, samples: list[tuple[str, float | None, int]], steps: list[str | None]
-) -> None:
-    """While bandwidth limits: probe until enough is there, then ask for the full resolution."""
-    assert await module.call("sender/growth", GROW, samples) == steps
