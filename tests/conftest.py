@@ -1,16 +1,33 @@
-"""What holds for every test: it leaves no task running behind it."""
+"""What holds for every test: it leaves no task running behind it. And how many run at a time."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
+from tests.progress import Progress
 from tests.signaling.transport.raw import SECONDS
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Two processes for each core: tests wait more than they compute."""
+    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Where other processes run the tests, their names are said from time to time."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal and config.getoption("numprocesses", None):
+        config.pluginmanager.register(Progress(terminal), "progress")
 
 
 @pytest_asyncio.fixture(autouse=True)
 async def no_task_is_left() -> AsyncIterator[None]:
-    """All tests share one event loop: a task that a test leaves disturbs those after it."""
+    """All tests of a process share one event loop: a task that one leaves disturbs the next."""
     before = asyncio.all_tasks()
     yield
     left = asyncio.all_tasks() - before - {asyncio.current_task()}
