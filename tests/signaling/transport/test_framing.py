@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from signaling import config
 from signaling.server import SignalingServer
-from signaling.transport.websocket import MAX_FRAME
 from tests.running_server import running_server
 from tests.signaling.transport.client import Client, client
 from tests.signaling.transport.raw import SECONDS, Raw, raw
@@ -34,7 +33,7 @@ OPEN = config.from_values(
         },
     }
 )
-MAX_BYTES = OPEN.limits.message_bytes * MAX_FRAME
+MAX_BYTES = 4 * OPEN.limits.message_bytes
 TEXT, BINARY, CLOSE, PING, PONG, CONTINUATION = 0x1, 0x2, 0x8, 0x9, 0xA, 0x0
 FIN, MASKED = 0x80, 0x80
 REGISTER = json.dumps({"type": "register", "role": "sender"}).encode()

@@ -90,13 +90,16 @@ async def test_messages_keep_their_order(tmp_path: Path, transport: Transport) -
 
 
 async def test_a_link_opens_its_room(tmp_path: Path, transport: Transport) -> None:
-    """With access by key, each link's key registers in its role."""
+    """With access by key, each link's key opens its role; a receiver gets the other link."""
     async with running_server(Config(), tmp_path) as server:
         for link in (server.sender_link, server.receiver_link):
             parts = read_link(link)
             async with transport(server.receiver_link) as peer:
                 registered = await peer.register(parts.role, room=parts.room, key=parts.key)
                 assert (registered["role"], registered["room"]) == (parts.role, server.room)
+                if parts.role == "receiver":
+                    assert registered["invite"]["url"] == server.sender_link
+                    assert registered["invite"]["qr"].startswith("<svg")
 
 
 @pytest.mark.parametrize("key", [None, "", "wrong"])
