@@ -2,7 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Generator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -10,11 +12,24 @@ import pytest_asyncio
 from tests.progress import Progress
 from tests.signaling.transport.raw import SECONDS
 
+AGAIN_SECONDS = 30.0
+"""After a test's time limit has passed, for what it must clean up."""
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Two processes for each core: tests wait more than they compute."""
     return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> Generator[None, Any, Any]:
+    """The event loop swallows an exception that a signal raises within a callback or a task: the
+    signal of the time limit comes again until it finds the test itself."""
+    result = yield
+    if settings.method == "signal":
+        signal.setitimer(signal.ITIMER_REAL, settings.timeout, AGAIN_SECONDS)
+    return result
 
 
 @pytest.hookimpl(trylast=True)

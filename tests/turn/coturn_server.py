@@ -128,7 +128,8 @@ async def _binding_answered(address: str, port: int) -> None:
         while not client.answered.is_set():
             transport.sendto(bytes(client.request), (address, port))
             with suppress(TimeoutError):
-                await asyncio.wait_for(client.answered.wait(), _ASK_AGAIN_SECONDS)
+                async with asyncio.timeout(_ASK_AGAIN_SECONDS):
+                    await client.answered.wait()
     finally:
         transport.close()
 

@@ -129,6 +129,17 @@ test("another receiver has its own time, and a frame ends what was asked for", a
   assert.deepEqual(asked, [true]);
 });
 
+test("the time without a receiver does not count for the next one", async () => {
+  const receiver = new FakeReceiver();
+  /** @type {FakeReceiver | null} */
+  let current = null;
+  watch(() => current);
+  await pass(30);
+  current = receiver;
+  await pass(9, () => (receiver.bytes += 100));
+  assert.deepEqual(asked, []);
+});
+
 test("nothing is asked where no picture is due, or after the end", async () => {
   const receiver = new FakeReceiver();
   watch(() => null);

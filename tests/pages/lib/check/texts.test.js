@@ -117,4 +117,8 @@ test("each of a relay's error codes has its advice", () => {
     [text(500), "problem", "\\(500\\)"],
     [text(420), "problem", "\\(420\\)"],
   ]);
+  // Not only the number differs.
+  const kinds = [text(401), text(401, false), text(486), text(403), text(500), text(420)];
+  const words = kinds.map((result) => `${result.text} ${result.advice}`.replaceAll(/\d/g, ""));
+  assert.equal(new Set(words).size, words.length);
 });
