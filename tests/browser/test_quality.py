@@ -13,7 +13,7 @@ ANDROID = (
     " Chrome/130.0.0.0 Mobile Safari/537.36"
 )
 
-# Before the page's own scripts: keeps what the encoder is told, and what is sent to the server.
+# Runs before the page's scripts: records what the encoder is told and what the server is sent.
 LISTEN = """
     window.applied = [];
     window.sent = [];
@@ -33,7 +33,7 @@ LISTEN = """
     };
 """
 
-# Before the page's own scripts: keeps the size of the first frame that is painted.
+# Runs before the page's scripts: records the size of the first frame that is painted.
 FIRST_FRAME = """
     const srcObject = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "srcObject");
     Object.defineProperty(HTMLMediaElement.prototype, "srcObject", {
@@ -49,7 +49,7 @@ FIRST_FRAME = """
 
 
 async def listening(server: SignalingServer, pages: Pages, **options: Any) -> tuple[Page, Page]:
-    """Both pages with the picture there; the sender keeps what it applies and sends."""
+    """Open both pages and wait for the picture; the sender records what it applies and sends."""
     receiver = await pages.receiver(server)
     sender = await pages.sender(server, script=LISTEN, **options)
     await phase(receiver, "live")
@@ -78,7 +78,7 @@ async def control(receiver: Page, settings: dict[str, Any]) -> None:
     await receiver.evaluate("(s) => window.control(s)", settings)
 
 
-# Before the page's own scripts: `control` sends over the page's own socket.
+# Runs before the page's scripts: `control` sends over the page's own socket.
 CONTROL = """
     const send = WebSocket.prototype.send;
     WebSocket.prototype.send = function (text) {
@@ -102,7 +102,7 @@ async def test_the_first_frame_has_the_resolution_that_was_chosen(
 async def test_the_resolution_is_kept_until_the_bandwidth_is_known(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """Every setParameters keeps the resolution at first; later what was chosen is kept."""
+    """At first every setParameters keeps the resolution; later it keeps what the person chose."""
     sender, _receiver = await listening(server, pages)
     await wait_for_applied(sender, "p.preference === 'maintain-framerate'")
     preferences = await sender.evaluate("window.applied.map((p) => p.preference)")
@@ -127,7 +127,7 @@ async def test_sharp_or_smooth_is_what_the_encoder_is_told(
 async def test_the_laptop_asks_for_sharp_and_for_a_codec(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """`control` with `priority` and `codec` works as the same choices on the phone do."""
+    """`control` with `priority` and `codec` has the same effect as choosing on the phone."""
     receiver = await pages.receiver(server, script=CONTROL)
     sender = await pages.sender(server, script=LISTEN)
     await phase(receiver, "live")
@@ -144,7 +144,7 @@ async def test_the_laptop_asks_for_sharp_and_for_a_codec(
 async def test_another_codec_comes_without_the_picture_stopping(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """The receiver's figure names each codec chosen; the same connection goes on."""
+    """The receiver's panel names each chosen codec, and the connection stays the same."""
     sender, receiver = await listening(server, pages)
     await figure(receiver, "codec", "^VP8")
     await receiver.evaluate(
@@ -165,7 +165,7 @@ async def test_another_codec_comes_without_the_picture_stopping(
         await sender.locator("#codec").select_option(value)
         await figure(receiver, "codec", f"^{name}")
         await picture_moves(receiver)
-    # One that began anew would have shown another video element's stream, after a second or more.
+    # A new connection would have shown another stream, after a second or more.
     assert await receiver.evaluate("window.gap") < 2000
     sessions = await sender.evaluate(
         "window.sent.filter((m) => m.type === 'offer').map((m) => /^o=\\S+ (\\S+)/m.exec(m.sdp)[1])"
@@ -184,7 +184,7 @@ OFFERED = """window.sent.filter((m) => m.type === "offer").map((m) => {
 
 
 async def test_vp8_is_always_offered(server: SignalingServer, pages: Pages) -> None:
-    """Whichever codec is preferred comes first, and VP8 is in every offer."""
+    """The preferred codec comes first in every offer, and VP8 is always there."""
     sender, _receiver = await listening(server, pages)
     choices = await sender.locator("#codec option").evaluate_all("(all) => all.map((o) => o.value)")
     assert choices[0] == "auto"
@@ -201,7 +201,7 @@ async def test_vp8_is_always_offered(server: SignalingServer, pages: Pages) -> N
 async def test_phones_prefer_what_they_encode_in_hardware(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """With a phone's browser "automatic" offers H.264 first, and VP8 behind it."""
+    """In a phone's browser "automatic" offers H.264 first and VP8 after it."""
     sender, receiver = await listening(server, pages, user_agent=ANDROID)
     offered = (await sender.evaluate(OFFERED))[0]
     assert offered[0] == "H264"
@@ -209,7 +209,7 @@ async def test_phones_prefer_what_they_encode_in_hardware(
     await figure(receiver, "codec", "^H264")
 
 
-# Before the page's own scripts: the encoder says what the test wants it to say.
+# Runs before the page's scripts: the encoder reports what the test wants.
 BUSY = """
     window.reason = "cpu";
     const getStats = RTCRtpSender.prototype.getStats;
@@ -226,7 +226,7 @@ BUSY = """
 
 
 async def test_a_busy_phone_sends_less_and_says_so(server: SignalingServer, pages: Pages) -> None:
-    """Ten seconds at the processor's limit: one notch less, a notice, the choice as it was."""
+    """After ten seconds at the processor's limit it sends less and says so; the choice stays."""
     receiver = await pages.receiver(server)
     sender = await pages.sender(server, script=LISTEN + BUSY)
     await phase(receiver, "live")
@@ -236,7 +236,7 @@ async def test_a_busy_phone_sends_less_and_says_so(server: SignalingServer, page
     await receiver.wait_for_function("() => document.querySelector('video').videoHeight === 480")
     await open_settings(sender)
     await expect(sender.locator("#preset-high")).to_be_checked()
-    # Whoever chooses another one gets what they chose.
+    # A person who chooses again gets what they chose.
     await sender.evaluate("window.reason = 'none'")
     await sender.locator("label:has(#preset-medium)").click()
     await wait_for_applied(sender, "p.maxBitrate === 1000000 && p.scaleResolutionDownBy < 1.5")
@@ -247,7 +247,7 @@ async def test_a_busy_phone_sends_less_and_says_so(server: SignalingServer, page
 async def test_a_busy_phone_says_so_beside_an_older_notice(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """That less is sent is to be read also where another sentence is already there."""
+    """The notice that less is sent also appears beside a notice that is already there."""
     receiver = await pages.receiver(server, script=CONTROL)
     sender = await pages.sender(server, script=BUSY)
     await phase(receiver, "live")
@@ -259,7 +259,7 @@ async def test_a_busy_phone_says_so_beside_an_older_notice(
     await expect(notice).to_contain_text("microphone")
 
 
-# Before the page's own scripts: keeps the data channels that the page makes.
+# Runs before the page's scripts: keeps the data channels that the page opens.
 CHANNELS = """
     window.channels = [];
     const create = RTCPeerConnection.prototype.createDataChannel;
@@ -274,7 +274,7 @@ CHANNELS = """
 async def test_a_data_channel_opens_between_the_pages(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """Text that one page sends comes out at the other."""
+    """Text that one page sends arrives at the other."""
     receiver = await pages.receiver(server, script=CHANNELS)
     sender = await pages.sender(server, script=CHANNELS)
     opened = "() => window.channels.at(-1)?.readyState === 'open'"
@@ -290,7 +290,7 @@ async def test_a_data_channel_opens_between_the_pages(
 async def test_the_check_does_not_keep_the_camera_waiting(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """Its modules are requested when the camera is open, not before."""
+    """The page loads its modules once the camera is open, not before."""
     sender = await pages.sender(server, allowed=False)
     await phase(sender, "idle")
     loaded = "performance.getEntriesByType('resource').map((r) => r.name)"

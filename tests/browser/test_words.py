@@ -1,4 +1,4 @@
-"""The code to compare: four words on both pages, the same when nobody sits in between."""
+"""The words to compare: four on both pages, the same if nobody is in between."""
 
 from playwright.async_api import Page, expect
 
@@ -14,13 +14,13 @@ async def words_on_sender(sender: Page) -> str:
 
 
 async def words_on_receiver(receiver: Page) -> str:
-    """Ask the receiver page for its words, by its key."""
+    """Ask the receiver page for its words, with the keyboard."""
     await receiver.keyboard.press("c")
     return await read(receiver)
 
 
 async def read(page: Page) -> str:
-    """The words in the dialog, once they are there."""
+    """Wait for the words in the dialog."""
     words = page.locator("#words dd")
     await page.wait_for_function(
         "() => /^([a-z]{3,6} ){3}[a-z]{3,6}$/.test("
@@ -30,7 +30,7 @@ async def read(page: Page) -> str:
 
 
 async def both(server: SignalingServer, pages: Pages, script: str = "") -> tuple[Page, Page]:
-    """Both pages, connected; the receiver page runs a script first."""
+    """Open both pages and wait until they are connected; the receiver page runs a script first."""
     receiver = await pages.receiver(server, script=script)
     sender = await pages.sender(server)
     await phase(sender, "live")
@@ -39,7 +39,7 @@ async def both(server: SignalingServer, pages: Pages, script: str = "") -> tuple
 
 
 async def test_both_pages_show_the_same_words(server: SignalingServer, pages: Pages) -> None:
-    """Four words of the list, the same on the phone and on the laptop."""
+    """The phone and the laptop show the same four words from the list."""
     sender, receiver = await both(server, pages)
     words = await words_on_sender(sender)
     assert words == await words_on_receiver(receiver)
@@ -48,9 +48,8 @@ async def test_both_pages_show_the_same_words(server: SignalingServer, pages: Pa
 
 
 async def test_somebody_in_between_is_seen(server: SignalingServer, pages: Pages) -> None:
-    """A receiver that was given another fingerprint for the phone shows other words."""
-    # With a changed fingerprint DTLS itself refuses, and no test has somebody in between who holds
-    # a certificate: so only what the page reads is changed.
+    """A receiver that was given a different fingerprint for the phone shows other words."""
+    # DTLS itself would refuse a changed fingerprint, so only what the page reads is changed.
     changed = """
         const { get } = Object.getOwnPropertyDescriptor(
             RTCPeerConnection.prototype, "currentRemoteDescription");
@@ -69,7 +68,7 @@ async def test_somebody_in_between_is_seen(server: SignalingServer, pages: Pages
 
 
 async def test_a_new_connection_has_other_words(server: SignalingServer, pages: Pages) -> None:
-    """The phone's page is loaded again: the open dialog of the laptop changes to what it shows."""
+    """After the phone's page reloads, the open dialog on the laptop changes to the new words."""
     sender, receiver = await both(server, pages)
     before = await words_on_receiver(receiver)
     await sender.reload()
@@ -80,7 +79,7 @@ async def test_a_new_connection_has_other_words(server: SignalingServer, pages: 
 
 
 async def test_the_words_are_loaded_when_asked_for(server: SignalingServer, pages: Pages) -> None:
-    """Neither page fetches the list before."""
+    """Neither page fetches the list until somebody asks for the words."""
     sender, receiver = await both(server, pages)
     fetched = (
         "performance.getEntriesByType('resource')"
@@ -95,7 +94,7 @@ async def test_the_words_are_loaded_when_asked_for(server: SignalingServer, page
 async def test_without_subtle_crypto_there_is_no_button(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """Over plain HTTP browsers have none: neither the button nor the key offers it."""
+    """As over plain HTTP: there is no button, and the key does nothing."""
     without = "Object.defineProperty(Crypto.prototype, 'subtle', { get: () => undefined });"
     _sender, receiver = await both(server, pages, without)
     await expect(receiver.locator("#words-open")).to_be_hidden()
@@ -106,7 +105,7 @@ async def test_without_subtle_crypto_there_is_no_button(
 async def test_the_dialog_is_for_keyboard_and_screen_reader(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """It has a name and a description, closes with Escape, and gives the focus back."""
+    """The dialog has a name and a description, closes with Escape, and returns the focus."""
     _sender, receiver = await both(server, pages)
     await receiver.locator("#words-open").focus()
     await receiver.keyboard.press("Enter")

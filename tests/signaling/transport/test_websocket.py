@@ -1,4 +1,4 @@
-"""The protocol over a real WebSocket to a real server: each row of the table, and each limit."""
+"""What only a WebSocket does, and what the configuration changes, over a real connection."""
 
 import contextlib
 import dataclasses
@@ -32,7 +32,7 @@ def limited(**limits: Any) -> Config:
 
 @contextlib.asynccontextmanager
 async def pair(server: SignalingServer) -> AsyncIterator[tuple[Client, Client]]:
-    """A sender and a receiver in the room, past their greetings."""
+    """A sender and a receiver that have met in the room."""
     link = server.receiver_link
     async with client(link) as sender, client(link) as receiver:
         await sender.register("sender")
@@ -43,7 +43,7 @@ async def pair(server: SignalingServer) -> AsyncIterator[tuple[Client, Client]]:
 
 
 async def test_the_fixed_messages_work_with_nothing_but_their_fields(tmp_path: Path) -> None:
-    """One sender and one receiver get through the whole exchange, word for word."""
+    """One sender and one receiver complete the whole exchange, word for word."""
     async with running_server(OPEN, tmp_path) as server:
         link = server.receiver_link
         async with client(link) as sender, client(link) as receiver:
@@ -78,7 +78,7 @@ async def test_the_fixed_messages_work_with_nothing_but_their_fields(tmp_path: P
 
 
 async def test_an_invite_names_the_address_by_which_the_receiver_came(tmp_path: Path) -> None:
-    """Where the server is reached by a name, the phone is sent to that name."""
+    """If the server is reached by a name, the phone is sent to that name."""
     named = dataclasses.replace(ServerSettings(), hosts=["camera.example"])
     async with running_server(Config(server=named), tmp_path) as server:
         port = urlsplit(server.receiver_link).port
@@ -93,7 +93,7 @@ async def test_an_invite_names_the_address_by_which_the_receiver_came(tmp_path: 
 
 
 async def test_a_full_room_is_said(tmp_path: Path) -> None:
-    """One peer too many is told so."""
+    """A peer that finds no free seat is told so."""
     settings = dataclasses.replace(OPEN, rooms=RoomSettings(max_senders=1))
     async with (
         running_server(settings, tmp_path) as server,
@@ -106,7 +106,7 @@ async def test_a_full_room_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("code", [1000, 1001, None])
 async def test_leaving_is_told_to_the_other_side(tmp_path: Path, code: int | None) -> None:
-    """A socket that closes with a close frame has left, with a code in it or without."""
+    """A peer that closes with a close frame has left, with or without a code."""
     async with running_server(OPEN, tmp_path) as server, pair(server) as (sender, receiver):
         sender.socket.close(code)
         gone = await receiver.receive_type("peer-disconnected")
@@ -115,7 +115,7 @@ async def test_leaving_is_told_to_the_other_side(tmp_path: Path, code: int | Non
 
 
 async def test_a_new_process_takes_back_the_peers_of_the_one_before(tmp_path: Path) -> None:
-    """The state folder is all that it needs: the same ids, and both sides meet again."""
+    """With the same state folder both peers keep their ids and meet again."""
     config = Config()
     tokens, ids = {}, {}
     async with running_server(config, tmp_path) as server:
@@ -140,7 +140,7 @@ async def test_a_new_process_takes_back_the_peers_of_the_one_before(tmp_path: Pa
 
 
 async def test_a_token_of_another_server_makes_a_new_peer(tmp_path: Path) -> None:
-    """With another secret it is no token: registered all the same, with another id."""
+    """A token made with another secret is ignored: the peer registers with a new id."""
     async with (
         running_server(OPEN, tmp_path / "one") as server,
         client(server.receiver_link) as peer,
@@ -156,7 +156,7 @@ async def test_a_token_of_another_server_makes_a_new_peer(tmp_path: Path) -> Non
 
 
 async def test_wrong_keys_make_an_address_wait(tmp_path: Path) -> None:
-    """Past the limit the answer is that code, with the right key too."""
+    """Past the limit every key is refused, even the right one."""
     limits = dataclasses.replace(Limits(), failed_keys_per_minute=1)
     async with running_server(dataclasses.replace(Config(), limits=limits), tmp_path) as server:
         key = read_link(server.sender_link).key
@@ -168,7 +168,7 @@ async def test_wrong_keys_make_an_address_wait(tmp_path: Path) -> None:
 
 
 async def test_the_write_buffer_of_a_socket_is_bounded(tmp_path: Path) -> None:
-    """What may wait in Tornado is about one outbox, and any message that fits into that passes."""
+    """Tornado buffers about one outbox, and any message that fits into it gets through."""
     async with running_server(OPEN, tmp_path) as server, pair(server) as (sender, receiver):
         streams = [
             handler.ws_connection.stream
@@ -182,7 +182,7 @@ async def test_the_write_buffer_of_a_socket_is_bounded(tmp_path: Path) -> None:
 
 
 async def test_who_registers_in_time_stays(tmp_path: Path) -> None:
-    """The time to register ends nothing once it was used."""
+    """The time limit for registering does not apply to a peer that has registered."""
     async with (
         running_server(limited(register_seconds=1), tmp_path) as server,
         client(server.receiver_link) as first,
@@ -194,7 +194,7 @@ async def test_who_registers_in_time_stays(tmp_path: Path) -> None:
 
 
 async def test_too_many_candidates_are_refused(tmp_path: Path) -> None:
-    """After one offer so many; the next offer allows as many again."""
+    """Each offer allows a number of candidates; the next offer allows as many again."""
     settings = limited(candidates_per_session=2)
     async with running_server(settings, tmp_path) as server, pair(server) as (sender, receiver):
         for _ in range(2):
@@ -207,7 +207,7 @@ async def test_too_many_candidates_are_refused(tmp_path: Path) -> None:
 
 
 async def test_the_answer_to_a_close_is_no_goodbye(tmp_path: Path) -> None:
-    """Who answers no ping is away, and may resume, though it says yes to being closed for that."""
+    """A peer that answers no ping is away and may resume, even if it answers the close frame."""
     settings = limited(ping_seconds=0.1, pong_seconds=1)
     async with (
         running_server(settings, tmp_path) as server,
@@ -218,7 +218,7 @@ async def test_the_answer_to_a_close_is_no_goodbye(tmp_path: Path) -> None:
         given = await sender.register("sender")
         await receiver.register("receiver")
         await receiver.receive_type("peer-connected")
-        # As where the network comes back too late for the ping.
+        # As if the network came back too late for the ping.
         sender.socket.protocol._send_pong = lambda _data: None  # type: ignore[union-attr]
         assert (await receiver.receive_type("peer-disconnected"))["reason"] == "away"
         assert (await sender.closed())[0] == 1001
