@@ -1,14 +1,11 @@
-"""The command `lenscast`: its subcommands and their options.
-
-Imports the media libraries only in the subcommands that need them.
-"""
+"""The command `lenscast`: its subcommands and their options."""
 
 import argparse
 import sys
 from pathlib import Path
 
 import signaling
-from signaling import serve
+from signaling import new_room, serve
 from signaling.host import addresses
 from turn import coturn
 
@@ -18,11 +15,11 @@ def main(argv: list[str] | None = None) -> int:
 
     Parameters
     ----------
-    argv: the arguments; None for the process's own.
+    argv: the arguments; None: those of this process.
 
     Returns
     -------
-    The exit code: 0, or 2 for what the user can mend.
+    The exit code: 0 on success, 2 for a mistake that the user can fix.
     """
     words = sys.argv[1:] if argv is None else argv
     if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
@@ -35,7 +32,8 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lenscast",
-        description="Your phone is your laptop's camera. Without a command it serves.",
+        description="Use your phone as your laptop's camera. Without a command, lenscast starts\n"
+        "the server, as `lenscast serve` does; `lenscast serve --help` lists the options.",
         epilog=serve.EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -43,28 +41,45 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     serving = commands.add_parser(
         "serve",
-        help="serve the pages and connect the phone (the default)",
-        description="Serve the pages, print the links and the QR code, and connect the phone.",
+        help="start the server and show the QR code (the default)",
+        description="Serve the pages, show the links and the QR code, and connect the phone.",
         epilog=serve.EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     serve.add_arguments(serving)
     serving.set_defaults(run=serve.run)
+    _add_room(commands)
     _add_coturn(commands)
     _add_doctor(commands)
     return parser
 
 
+def _add_room(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "room",
+        help="make another room on the running server, and print its links",
+        description="Make a new room on the lenscast that runs on this computer, and print a link\n"
+        "for each role.",
+        epilog=new_room.EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    new_room.add_arguments(parser)
+    parser.set_defaults(run=new_room.run)
+
+
 def _add_coturn(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "coturn",
-        help="write the configuration of a coturn container",
-        description="Write turnserver.conf, compose.yaml and a fresh secret into a folder, with "
-        "this host's addresses, and print what to put in config.yaml.",
-        epilog="example:\n  lenscast coturn ./coturn && docker compose -f coturn/compose.yaml up",
+        help="write the configuration of a coturn container, a separate relay",
+        description="Write the files for a coturn container into a folder, with this host's\n"
+        "addresses and a new secret: turnserver.conf, compose.yaml and secret. Then\n"
+        "print the lines for config.yaml that make Lenscast use it.",
+        epilog="example:\n"
+        "  lenscast coturn ./coturn\n"
+        "  docker compose -f coturn/compose.yaml up --detach",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folder", metavar="DIR", type=Path, help="where to; made if missing")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="the folder; created if needed")
     parser.set_defaults(run=_coturn)
 
 
@@ -75,7 +90,7 @@ def _coturn(arguments: argparse.Namespace) -> int:
         print(f"lenscast: {error}", file=sys.stderr)
         return 2
     print(f"Wrote turnserver.conf, compose.yaml and secret to {arguments.folder}.", file=sys.stderr)
-    print("Put these three lines into config.yaml:", file=sys.stderr)
+    print("Put these three lines into config.yaml, in place of its turn: section:", file=sys.stderr)
     print("\n".join(written.config_lines()))
     return 0
 
@@ -83,31 +98,34 @@ def _coturn(arguments: argparse.Namespace) -> int:
 def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "doctor",
-        help="check network, ports, certificate and TURN, and say what mends them",
-        description="Check what keeps a phone from connecting, a line each: what was found and, "
-        "where it is not right, what mends it. The exit code is 1 if something is broken. A "
-        "lenscast that runs is checked as it runs.",
+        help="find out why a phone cannot connect, and how to fix it",
+        description="Check the network, the ports, the certificate and the STUN and TURN servers.\n"
+        "Each line says what was found and, if something is wrong, how to fix it. If\n"
+        "lenscast is running, that process is checked. The exit code is 1 if something\n"
+        "is broken.",
         epilog="example:\n  lenscast doctor --config config.yaml",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", metavar="FILE", type=Path, help="settings, as YAML")
-    parser.add_argument("--port", type=int, help="as for serving")
-    parser.add_argument("--local-port", type=int, help="as for serving")
     parser.add_argument(
-        "--json", action="store_true", help="print one line of JSON, and nothing else"
+        "--config", metavar="FILE", type=Path, help="read settings from this YAML file"
     )
+    parser.add_argument("--port", type=int, help="the same as for lenscast serve")
+    parser.add_argument(
+        "--local-port", metavar="PORT", type=int, help="the same as for lenscast serve"
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as a line of JSON")
     parser.set_defaults(run=_doctor)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from signaling import doctor  # it needs aioice, and serving does not
+    from signaling import doctor  # Imported here, since it needs aioice and serving does not.
 
     try:
         findings = doctor.diagnose(
             arguments.config, port=arguments.port, local_port=arguments.local_port
         )
     except KeyboardInterrupt:
-        return 130  # as shells have it: 128 and the signal's number
+        return 130  # What shells use: 128 plus the signal's number.
     if arguments.json:
         print(doctor.as_json(findings))
     else:

@@ -39,6 +39,7 @@ class Rooms:
     max_rooms: int = 100
     max_senders: int = 8
     max_receivers: int = 8
+    max_viewers: int = 8
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""What the server counts of itself, in the text format of Prometheus.
+"""What the server counts about itself, in the text format of Prometheus.
 
-Owns the names and meanings of the figures. Each instance has its own registry, so that two servers
-in one process do not add up. Imports nothing of the project.
+Owns the names and meanings of the figures. Each instance has a registry of its own, so two servers
+in one process count separately.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,8 +20,8 @@ SETUP_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 class Metrics:
     """The figures of one server.
 
-    A label never holds what a client wrote: types of message and codes of refusals are those of
-    docs/protocol.md, so that no client can make series without end.
+    A label never holds text that a client wrote. Message types and error codes are those of
+    docs/protocol.md, so a client cannot create an endless number of series.
     """
 
     def __init__(self) -> None:
@@ -60,28 +60,28 @@ class Metrics:
         )
 
     def connected(self, transport: str) -> None:
-        """A client has come by `transport`, as in "websocket"."""
+        """Count a client that has connected by `transport`, such as "websocket"."""
         self._connections.labels(transport).inc()
         self._arrivals.labels(transport).inc()
 
     def disconnected(self, transport: str) -> None:
-        """A client that came by `transport` is gone."""
+        """Count out a client that had connected by `transport`."""
         self._connections.labels(transport).dec()
 
-    def received(self, type: str) -> None:  # noqa: A002 - it is the field's name
-        """A message of this type was understood."""
+    def received(self, type: str) -> None:  # noqa: A002 - the name of the field
+        """Count a message of this type that was understood."""
         self._messages.labels(type).inc()
 
     def refused(self, code: str) -> None:
-        """A message or a connection was refused with this code."""
+        """Count a message or a connection that was refused with this code."""
         self._refusals.labels(code).inc()
 
     def reconnected(self) -> None:
-        """A client came back as the same peer."""
+        """Count a client that came back as the same peer."""
         self._reconnections.inc()
 
     def setup(self, seconds: float) -> None:
-        """A client was registered so long after it had connected."""
+        """Record how long it took from connecting to being registered."""
         self._setup.observe(seconds)
 
     def watch(
@@ -91,23 +91,24 @@ class Metrics:
         peers: Callable[[], Mapping[str, int]],
         relay: Callable[[], Mapping[str, Any]] | None,
     ) -> None:
-        """Set where the figures come from that are read off when somebody asks. To be called once.
+        """Set where to read the figures that are looked up on each request. Call this once.
 
         Parameters
         ----------
-        rooms: how many rooms have somebody in them.
-        peers: how many peers there are of each role.
-        relay: the embedded relay's figures, as `EmbeddedTurn.figures`; None: there is none.
+        rooms: returns how many rooms have at least one peer in them.
+        peers: returns how many peers there are of each role.
+        relay: returns the embedded relay's figures, as `EmbeddedTurn.figures` does; None: there
+            is no embedded relay.
         """
         self._registry.register(_Present(rooms, peers, relay))
 
     def text(self) -> bytes:
-        """All figures in the text format."""
+        """Return all figures in the text format."""
         return generate_latest(self._registry)
 
 
 class _Present(Collector):
-    """Figures that are read off at the moment of asking."""
+    """Figures that are looked up on each request."""
 
     def __init__(
         self,
@@ -121,7 +122,7 @@ class _Present(Collector):
 
     def collect(self) -> Iterable[Metric]:
         yield GaugeMetricFamily(
-            "lenscast_rooms", "Rooms with somebody in them.", value=self._rooms()
+            "lenscast_rooms", "Rooms with at least one peer in them.", value=self._rooms()
         )
         peers = GaugeMetricFamily("lenscast_peers", "Peers now, by role.", labels=["role"])
         for role, count in self._peers().items():
@@ -138,8 +139,8 @@ def _relay_figures(figures: Mapping[str, Any]) -> Iterable[Metric]:
     ):
         yield GaugeMetricFamily(f"lenscast_relay_{name}", about, value=figures[name])
     for name, about in (
-        ("packets", "Packets that the embedded relay has passed on."),
-        ("bytes", "Bytes that the embedded relay has passed on."),
+        ("packets", "Packets that the embedded relay has forwarded."),
+        ("bytes", "Bytes that the embedded relay has forwarded."),
     ):
         yield CounterMetricFamily(f"lenscast_relay_{name}", about, value=figures[name])
     for name, about in (

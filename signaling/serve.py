@@ -1,6 +1,6 @@
-"""The command that serves: its options, what it prints, and how it ends.
+"""The command that serves: its options, what it prints, and how it stops.
 
-`lenscast`, `lenscast serve` and `python -m signaling` all are this. Imports no media library.
+`lenscast`, `lenscast serve` and `python -m signaling` all run this.
 """
 
 import argparse
@@ -24,36 +24,48 @@ from signaling.server import SignalingServer
 from signaling.setup_error import SetupError
 
 MANY_FILES = 8192
-"""Sockets enough for all that the default limits let in; macOS allows 10240 at most."""
+"""Enough sockets for all clients that the default limits allow; macOS allows at most 10240."""
 
 EXAMPLE = """\
 example:
-  lenscast                         the phone's camera in this laptop's browser
-  lenscast --port 9443 --no-open   on another port, and open the page yourself
-  lenscast --config config.yaml    with settings from a file
+  lenscast                         show the phone's camera in this laptop's browser
+  lenscast --port 9443 --no-open   use another port, and do not open the browser
+  lenscast --config config.yaml    read settings from a file
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of serving."""
-    parser.add_argument("--config", metavar="FILE", type=Path, help="settings, as YAML")
-    parser.add_argument("--host", help="address to listen on (default: 0.0.0.0, all of them)")
+    """Add the options of `lenscast serve`."""
     parser.add_argument(
-        "--port", type=_port, help="port for the phone, HTTPS (default: 8443; 0: any free one)"
+        "--config", metavar="FILE", type=Path, help="read settings from this YAML file"
+    )
+    parser.add_argument(
+        "--host",
+        metavar="ADDRESS",
+        help="address to listen on (default: 0.0.0.0, all addresses of this computer)",
+    )
+    parser.add_argument(
+        "--port",
+        type=_port,
+        help="HTTPS port for the phone (default: 8443; 0 picks a free port)",
     )
     parser.add_argument(
         "--local-port",
+        metavar="PORT",
         type=_port,
-        help="port for this laptop's browser, on 127.0.0.1 only (default: 8080; 0: any free one)",
+        help="HTTP port for this laptop's browser, on 127.0.0.1 only "
+        "(default: 8080; 0 picks a free port)",
     )
-    parser.add_argument("--no-open", action="store_true", help="do not open the receiver page")
     parser.add_argument(
-        "--usb", action="store_true", help="reach an Android phone through its cable, by adb"
+        "--no-open", action="store_true", help="do not open the receiver page in a browser"
+    )
+    parser.add_argument(
+        "--usb", action="store_true", help="use an Android phone on a USB cable (needs adb)"
     )
     parser.add_argument(
         "--json",
         action="store_true",
-        help="print one line of JSON once listening, and nothing else, on standard output",
+        help="when ready, print the links as one line of JSON instead of text",
     )
 
 
@@ -62,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     Returns
     -------
-    The exit code: 0 after a clean end, 2 when the server could not start.
+    The exit code: 0 after a clean stop, 2 if the server could not start.
     """
     try:
         settings = _settings(arguments)
@@ -76,25 +88,24 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _allow_files() -> None:
-    """Let this process have many sockets: the usual 1024, or 256 on macOS, are too few."""
+    """Let this process open many sockets: the usual 1024, or 256 on macOS, are too few."""
     try:
         import resource
-    except ImportError:  # Windows, which has no such limit
+    except ImportError:  # Windows has no such limit.
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MANY_FILES if hard == resource.RLIM_INFINITY else hard
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return
-    # A kernel may allow less than it says (setrlimit(2) on macOS).
+    # A kernel may allow less than it reports (setrlimit(2) on macOS).
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
-    return number
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: use a number from 0 to 65535")
+    return int(text)
 
 
 def _settings(arguments: argparse.Namespace) -> Config:
@@ -111,8 +122,8 @@ def _set_up_logging(level: str) -> None:
     logging.basicConfig(
         stream=sys.stderr, level=level.upper(), format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
     )
-    # Tornado warns of each TLS handshake that a client breaks off, as every browser does before
-    # its user has accepted the certificate.
+    # Tornado logs a warning for each TLS handshake that a client breaks off. Every browser does
+    # that until its user accepts the certificate.
     logging.getLogger("tornado.general").setLevel(
         logging.DEBUG if level == "debug" else logging.ERROR
     )
@@ -145,7 +156,7 @@ async def _serve(settings: Config, arguments: argparse.Namespace) -> None:
 
 
 def _check(server: SignalingServer, folder: Path) -> asyncio.Task[None]:
-    # Imported late: it needs aioice, which must not hold up the start.
+    # Imported here, because it needs aioice, which would delay the start.
     from signaling import doctor
 
     return doctor.watch(server, folder)
@@ -156,7 +167,7 @@ def _on_signals(stopping: asyncio.Event) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         try:
             loop.add_signal_handler(number, stopping.set)
-        except NotImplementedError:  # Windows' event loops have none.
+        except NotImplementedError:  # Event loops on Windows have no signal handlers.
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopping.set))
 
 
@@ -176,20 +187,21 @@ def _announce(server: SignalingServer, out: TextIO) -> None:
         "",
         f"  Phone   {server.sender_link}",
         f"  Laptop  {server.receiver_link}",
+        f"  Viewer  {server.viewer_link}",
         "",
         qr.terminal(server.sender_link, colour=out.isatty()),
         "",
         "  Scan the code with the phone's camera.",
         *server.advice(),
         f"  {server.turn.describe()}",
-        "  Ctrl-C ends it.",
+        "  Press Ctrl-C to stop.",
         "",
     ]
     print("\n".join(lines), file=out, flush=True)
 
 
 async def _open_browser(link: str) -> None:
-    # Without a screen Python falls back to a text browser, which would take over the terminal.
+    # Without a screen, Python would start a text browser, which takes over the terminal.
     if sys.platform.startswith("linux") and not (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     ):
@@ -198,7 +210,7 @@ async def _open_browser(link: str) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """`python -m signaling`."""
+    """Run `python -m signaling`."""
     parser = argparse.ArgumentParser(
         prog="python -m signaling",
         description="Serve the pages and connect phones with laptops.",

@@ -10,29 +10,35 @@ import logging
 import socket
 import ssl
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tornado.routing import Rule
+
 import signaling
 from signaling.config import Config
 from signaling.host import addresses, qr, state_folder, tls
 from signaling.metrics import Metrics
-from signaling.room import links
+from signaling.room import codes, links
 from signaling.room.messages import Invite
-from signaling.room.resume import ResumeTokens
-from signaling.room.rooms import Rooms
+from signaling.room.room_type import RoomType
+from signaling.room.rooms import Rooms, Settings
+from signaling.room.seals import Seals
+from signaling.room_types.camera import camera
 from signaling.setup_error import SetupError
 from signaling.transport.guard import Guard
 from signaling.transport.hub import Hub
 from signaling.turn_mode import turn_servers
-from signaling.web import routes
+from signaling.web import api, routes
 from signaling.web.entrance import PlainEntrance, TlsEntrance
 from signaling.web.hosts import Proxies
 from signaling.web.open_streams import OpenStreams
 from signaling.web.port import Port, bind
 from turn.embedded import EmbeddedTurn
+from turn.tasks import report_death
 
 log = logging.getLogger(__name__)
 
@@ -50,13 +56,16 @@ class SignalingServer:
     ----------
     config: the configuration.
     folder: the state folder (secret, certificates).
+    more_types: kinds of room besides those of Lenscast.
 
     Raises
     ------
     SetupError: the secret or a certificate cannot be read.
     """
 
-    def __init__(self, config: Config, folder: Path) -> None:
+    def __init__(
+        self, config: Config, folder: Path, *, more_types: Sequence[RoomType] = ()
+    ) -> None:
         self.config = config
         self._folder = folder
         secret = state_folder.load_secret(folder)
@@ -66,17 +75,20 @@ class SignalingServer:
         self._relay = self.turn if isinstance(self.turn, EmbeddedTurn) else None
         context = self._make_context()
         self.metrics = Metrics()
-        rooms = self._make_rooms(ResumeTokens(secret))
+        self._types = (*self._make_types(), *more_types)
+        self._rooms = self._make_rooms(Seals(secret))
         # Drawing one takes ten times as long as everything else that a registration needs.
         self._qr_code = functools.lru_cache(maxsize=QR_CODES)(qr.svg)
-        self.hub = Hub(rooms, config.limits, Guard(config.limits), self.metrics)
+        guard = Guard(config.limits)
+        self.hub = Hub(self._rooms, config.limits, guard, self.metrics)
         self.metrics.watch(
             rooms=lambda: self.hub.counts().rooms,
             peers=lambda: self.hub.counts().by_role,
             relay=self._relay.figures if self._relay else None,
         )
         ca_pem = tls.ca_certificate(folder) if config.server.tls == "local-ca" else None
-        self._main = routes.main_site(config, self.hub, self.metrics, self.health, ca_pem)
+        more = self._api(guard)
+        self._main = routes.main_site(config, self.hub, self.metrics, self.health, more, ca_pem)
         self._plain = routes.plain_site(config, ca_pem)
         self._streams = OpenStreams(config.limits, Proxies(config.server.trusted_proxies))
         self._entrance = self._make_entrance(context) if context else None
@@ -97,17 +109,59 @@ class SignalingServer:
     @property
     def receiver_link(self) -> str:
         """The link of the receiver page, for this laptop's browser."""
-        return self._link(f"http://127.0.0.1:{self.local_port}", "receiver", self.room)
+        return self.link(f"http://127.0.0.1:{self.local_port}", "receiver", self.room)
 
     @property
     def sender_link(self) -> str:
         """The link of the sender page, for the phone."""
-        return self._link(self.public_origin(), "sender", self.room)
+        return self.link(self.public_origin(), "sender", self.room)
+
+    @property
+    def viewer_link(self) -> str:
+        """The link of the page that only watches, for other devices."""
+        return self.link(self.public_origin(), "viewer", self.room)
 
     @property
     def sender_path(self) -> str:
         """Path and fragment of the phone's link, for a phone that reaches the local port."""
-        return self._link("", "sender", self.room)
+        return self.link("", "sender", self.room)
+
+    def link(self, origin: str, role: str, room: str, kind: RoomType | None = None) -> str:
+        """The link into a room in a role.
+
+        Parameters
+        ----------
+        origin: scheme, host and port.
+        kind: the kind of room; None for a camera room.
+        """
+        kind = kind or self._types[0]
+        path = next(path for path, asked in kind.pages.items() if asked == role)
+        keyed = self._keys is not None and kind.roles[role].keyed
+        scope = "" if kind is self._types[0] else kind.name
+        key = self._keys.key(room, role, scope) if self._keys and keyed else None
+        return links.link(origin, path, room, key)
+
+    def open_room(self, type_name: str | None, code: str) -> RoomType:
+        """Make a room that can be entered by this code; gives its kind.
+
+        Raises
+        ------
+        Refusal: there is no such kind of room, or no place for another.
+        """
+        return self._rooms.open(type_name, code, time.monotonic())
+
+    def new_room(self, type_name: str | None) -> dict[str, Any]:
+        """Make a room with a fresh code: {"room", "links": {role: link}}.
+
+        Raises
+        ------
+        Refusal: as for `open_room`.
+        """
+        code = codes.new_code()
+        kind = self.open_room(type_name, code)
+        origin = self.public_origin()
+        made = {role: self.link(origin, role, code, kind) for role in kind.pages.values()}
+        return {"room": code, "links": made}
 
     def public_origin(self) -> str:
         """Scheme, host and port by which a phone reaches this server."""
@@ -149,7 +203,7 @@ class SignalingServer:
         if self._relay:
             await self._relay.start(self._addresses(), self.port, self.local_port)
         self._ticker = asyncio.create_task(self._tick(), name="ticker")
-        self._ticker.add_done_callback(_report_death)
+        self._ticker.add_done_callback(report_death)
 
     async def stop(self) -> None:
         """Tell every client (close code 1001), and close all sockets, within 2 s."""
@@ -187,31 +241,46 @@ class SignalingServer:
     def _trust_address(self) -> str:
         return self.public_origin().replace("https:", "http:", 1) + "/trust"
 
-    def _link(self, origin: str, role: str, room: str) -> str:
-        key = self._keys.key(room, role) if self._keys else None
-        fragment = links.fragment(room, key)
-        return f"{origin}/{role}{'#' if fragment else ''}{fragment}"
-
-    def _make_rooms(self, tokens: ResumeTokens) -> Rooms:
+    def _make_types(self) -> tuple[RoomType, ...]:
         limits = self.config.rooms
+        return (
+            camera(
+                senders=limits.max_senders,
+                receivers=limits.max_receivers,
+                viewers=limits.max_viewers,
+            ),
+        )
+
+    def _make_rooms(self, seals: Seals) -> Rooms:
+        limits = self.config.limits
+        told = {
+            "resume": limits.resume_seconds,
+            "rate": limits.messages_per_second,
+            "burst": limits.message_burst,
+        }
         return Rooms(
-            max_rooms=limits.max_rooms,
-            capacity={"sender": limits.max_senders, "receiver": limits.max_receivers},
+            self._types,
+            Settings(
+                max_rooms=self.config.rooms.max_rooms,
+                max_candidates=limits.candidates_per_session,
+                resume_seconds=limits.resume_seconds,
+                told=told,
+            ),
             keys=self._keys,
             turn=self.turn,
             unix_time=time.time,
             invite=self._invite,
-            tokens=tokens,
-            resume_seconds=self.config.limits.resume_seconds,
+            seals=seals,
             started=time.monotonic(),
-            max_candidates=self.config.limits.candidates_per_session,
         )
 
-    def _invite(self, room: str, origin: str) -> Invite:
-        server = self.config.server
-        if server.public_url or _is_loopback(origin):
+    def _api(self, guard: Guard) -> list[Rule]:
+        return api.routes(self.new_room, self._rooms.leads, guard, time.monotonic)
+
+    def _invite(self, kind: RoomType, role: str, room: str, origin: str) -> Invite:
+        if self.config.server.public_url or _is_loopback(origin):
             origin = self.public_origin()
-        link = self._link(origin, "sender", room)
+        link = self.link(origin, role, room, kind)
         return Invite(link, self._qr_code(link))
 
     def _make_context(self) -> ssl.SSLContext | None:
@@ -295,8 +364,3 @@ def _is_loopback(origin: str) -> bool:
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def _report_death(task: "asyncio.Task[None]") -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("the %s failed", task.get_name(), exc_info=error)

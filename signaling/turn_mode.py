@@ -1,4 +1,4 @@
-"""Which TURN the configuration asks for. Owns the step from settings to `TurnServers`."""
+"""Makes the `TurnServers` that the configuration asks for."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from turn.servers import Coturn, NoTurn, StaticServers, TurnServers
 
 
 def turn_servers(config: Config) -> TurnServers:
-    """What the configuration says of TURN.
+    """Make the TURN servers that the configuration asks for.
 
     Raises
     ------
@@ -21,7 +21,7 @@ def turn_servers(config: Config) -> TurnServers:
         case "embedded":
             return EmbeddedTurn(
                 credential_seconds=settings.credential_seconds,
-                # Browsers check the certificate of `turns:`, and nobody can click a warning away.
+                # Browsers check the certificate of `turns:` and show no warning to click past.
                 tls=config.server.tls == "files",
                 behind_proxy=config.server.tls == "off",
                 limits=RelayLimits(

@@ -2,26 +2,32 @@
 
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from signaling.config import Config
+from signaling.room.room_type import RoomType
 from signaling.server import SignalingServer
 from tests.ports import free_port
 
 
 @contextlib.asynccontextmanager
-async def running_server(config: Config, folder: Path) -> AsyncIterator[SignalingServer]:
+async def running_server(
+    config: Config, folder: Path, *, more_types: Sequence[RoomType] = ()
+) -> AsyncIterator[SignalingServer]:
     """Run a server until the end of the block; stopping it earlier does no harm.
 
     Parameters
     ----------
     config: the configuration; its two ports are replaced by free ones.
     folder: the state folder, such as `tmp_path`.
+    more_types: kinds of room besides those of Lenscast.
     """
     # The relay needs the main port over UDP too, for which port 0 does not ask.
     ports = dataclasses.replace(config.server, port=free_port(), local_port=0)
-    server = SignalingServer(dataclasses.replace(config, server=ports), folder)
+    server = SignalingServer(
+        dataclasses.replace(config, server=ports), folder, more_types=more_types
+    )
     await server.start()
     try:
         yield server

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 LAYERS: list[set[str]] = [
-    {"turn.credentials", "turn.limits", "turn.stun"},
+    {"turn.credentials", "turn.limits", "turn.stun", "turn.tasks"},
     {"turn.servers", "turn.coturn", "turn.access", "turn.allocations"},
     {"turn.fields"},
     {"turn.requests"},
@@ -22,37 +22,69 @@ LAYERS: list[set[str]] = [
     {"signaling.host.state_folder"},
     {"signaling.host.tls"},
     {"signaling.config"},
-    {"signaling.turn_mode"},
-    {"signaling.room.refusal", "signaling.room.resume"},
-    {"signaling.room.links", "signaling.room.messages"},
+    {"signaling.turn_mode", "signaling.new_room"},
+    {"signaling.room.refusal", "signaling.room.codes", "signaling.room.links"},
+    {"signaling.room.fields", "signaling.room.room_type"},
+    {"signaling.room.messages"},
+    {"signaling.room.deliveries", "signaling.room.history", "signaling.room.seals"},
+    {"signaling.room.documents"},
+    {"signaling.room.room"},
+    {"signaling.room.changes", "signaling.room.conversation", "signaling.room.door"},
+    {"signaling.room.welcome"},
     {"signaling.room.rooms"},
     {"signaling.transport.outbox", "signaling.transport.guard", "signaling.transport.framing"},
     {"signaling.transport.hub"},
-    {"signaling.transport.websocket", "signaling.transport.events"},
+    {
+        "signaling.transport.websocket",
+        "signaling.transport.events",
+        "signaling.transport.local",
+    },
+    {"signaling.room_types.camera"},
     {"signaling.web.headers", "signaling.web.hosts", "signaling.web.port"},
-    {"signaling.web.pages", "signaling.web.open_streams", "signaling.web.reports"},
+    {
+        "signaling.web.pages",
+        "signaling.web.open_streams",
+        "signaling.web.reports",
+        "signaling.web.api",
+    },
     {"signaling.web.entrance", "signaling.web.trust"},
     {"signaling.web.routes"},
     {"signaling.server"},
     {"signaling.doctor.findings", "signaling.doctor.visit"},
-    {"signaling.doctor.ports", "signaling.doctor.relays", "signaling.doctor.certificates"},
+    {
+        "signaling.doctor.ports",
+        "signaling.doctor.relays",
+        "signaling.doctor.certificates",
+        "signaling.doctor.network",
+    },
+    {"signaling.doctor.diagnosis", "signaling.doctor.at_start"},
     {"signaling.doctor"},
     {"signaling.serve"},
     {"signaling.__main__"},
+    {
+        "lenscast.peers.transport",
+        "lenscast.peers.websocket",
+        "lenscast.peers.roster",
+        "lenscast.peers.memory",
+    },
     {
         "lenscast.peers.signaling",
         "lenscast.peers.picture",
         "lenscast.peers.tasks",
         "lenscast.peers.encoder",
     },
-    {"lenscast.peers.session"},
-    {"lenscast.peers.sender", "lenscast.peers.receiver"},
+    {"lenscast.peers.session", "lenscast.peers.feed"},
+    {"lenscast.peers.negotiation"},
+    {"lenscast.peers.member"},
+    {"lenscast.peers.sender", "lenscast.peers.receiver", "lenscast.peers.participant"},
     {"lenscast.peers"},
     {"lenscast.cli"},
     {"lenscast.__main__"},
 ]
 PACKAGES = {"turn", "signaling", "lenscast"}
-FOLDERS = PACKAGES | {f"signaling.{name}" for name in ("host", "room", "transport", "web")}
+FOLDERS = PACKAGES | {
+    f"signaling.{name}" for name in ("host", "room", "room_types", "transport", "web")
+}
 """Folders whose __init__.py holds nothing but a sentence."""
 
 

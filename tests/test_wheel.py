@@ -44,7 +44,7 @@ def test_the_wheel_serves_the_pages_from_an_environment_of_its_own(tmp_path: Pat
             ("/receiver", b"<title>"),
             ("/sender", b"<title>"),
             ("/trust", b"<title>"),
-            ("/pages/lib/signaling/socket.js", b"WebSocket"),
+            ("/pages/lib/signaling/signaling.js", b"WebSocket"),
             ("/pages/lib/page/theme.css", b"{"),
         ):
             with urllib.request.urlopen(base + path, timeout=5) as answer:

@@ -1,1 +1,1 @@
-"""TURN: credentials, ICE server lists and coturn. Imports nothing else of the project."""
+"""TURN: the embedded relay, credentials, lists of ICE servers, and coturn's configuration."""

@@ -1,6 +1,6 @@
 """Who may use the embedded relay: credentials of this process, and nonces.
 
-Owns the secret, the peers that have credentials, and the check of both. Imports `turn.credentials`.
+Owns the secret and the set of peers that have credentials, and checks both.
 """
 
 import hashlib
@@ -24,9 +24,9 @@ class Access:
 
     Parameters
     ----------
-    lifetime: for how long credentials are good for a new allocation, in seconds.
-    nonce_lifetime: for how long a nonce is, in seconds.
-    clock: Unix time, by which credentials expire.
+    lifetime: seconds during which credentials are valid for a new allocation.
+    nonce_lifetime: seconds during which a nonce is valid.
+    clock: returns Unix time, which decides when credentials expire.
     """
 
     def __init__(
@@ -40,47 +40,47 @@ class Access:
         self._peers: set[str] = set()
 
     def issue(self, peer_id: str, now: float) -> Credentials:
-        """Make credentials for one peer; `now` in seconds of Unix time."""
+        """Make credentials for one peer; `now` is Unix time in seconds."""
         credentials = ephemeral(self._secret, peer_id, now, self._lifetime)
         self._peers.add(peer_id)
         return credentials
 
     def revoke(self, peer_id: str) -> None:
-        """Refuse a peer from now on, until it is issued new credentials."""
+        """Refuse a peer from now on, until it gets new credentials."""
         self._peers.discard(peer_id)
 
     def peer_of(self, username: bytes) -> str | None:
-        """The peer whom a user name was issued to; None where that was nobody who is here.
+        """Return the peer that a user name names; None if that peer has no credentials.
 
-        That the user name was really issued is shown by the integrity of the request alone.
+        Only the integrity of the request proves that the user name was really issued.
         """
         parts = _parts(username)
         return parts[1] if parts and parts[1] in self._peers else None
 
     def is_expired(self, username: bytes) -> bool:
-        """Whether a user name is past its time."""
+        """Whether a user name has expired."""
         parts = _parts(username)
         return parts is None or parts[0] <= self._clock()
 
     def key(self, username: bytes) -> bytes:
-        """The key of the long-term credential mechanism (RFC 8489 9.2.2)."""
+        """Return the key of the long-term credential mechanism (RFC 8489 9.2.2)."""
         name = username.decode()
         text = f"{name}:{REALM}:{password(self._secret, name)}"
-        # The mechanism fixes MD5, as a way to shape a key, not as a proof of anything.
+        # The mechanism requires MD5, but only to derive a key; it proves nothing.
         return hashlib.md5(text.encode(), usedforsecurity=False).digest()
 
     def nonce(self, client: str, now: float) -> bytes:
-        """A nonce for one client, without remembering it.
+        """Make a nonce for one client, without remembering it.
 
         Parameters
         ----------
-        client: its transport, address and port.
+        client: the client's transport, address and port.
         now: seconds of any clock that only goes forward.
         """
         return self._nonce(client, int(now))
 
     def is_fresh(self, nonce: bytes, client: str, now: float) -> bool:
-        """Whether a nonce was made for this client, not too long ago."""
+        """Whether a nonce was made for this client, and recently enough."""
         try:
             made = int(nonce[:8], 16)
         except ValueError:
@@ -90,7 +90,7 @@ class Access:
         return 0 <= now - made < self._nonce_lifetime
 
     def _nonce(self, client: str, made: int) -> bytes:
-        # The clock may begin anywhere; what is below zero cannot have been made by `nonce`.
+        # Cut to 32 bits, since the clock may start anywhere. `nonce` makes no negative stamp.
         stamp = struct.pack("!I", made & 0xFFFFFFFF)
         mac = hmac.digest(self._nonce_secret, stamp + client.encode(), "sha256")[:_MAC_BYTES]
         return (stamp + mac).hex().encode()

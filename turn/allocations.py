@@ -1,13 +1,13 @@
 """The relay's table: allocations, their permissions and channels (RFC 8656).
 
-Owns what is allocated, who may send to whom, and when it ends. Pure: no socket, no clock. Imports
-`turn.limits` and `turn.stun`.
+Owns what is allocated, who may send to whom, and when it ends. Pure: no socket, no clock.
 
-A relayed address is an entry here and no socket: there is nothing to reach but other entries. All
-share one host, and a permission is for an IP address (RFC 8656 9), so by the letter one permission
-would open an allocation to everybody here. A permission is taken for the *peer* whose relayed
-address it names instead, and data passes only where both sides permit each other. It covers all
-relayed addresses of that peer, since Firefox asks once for each IP address, whatever the port.
+A relayed address is an entry in this table, not a socket: it can reach nothing but other entries.
+All relayed addresses share one host, and RFC 8656 9 makes a permission count for an IP address. By
+the letter, one permission would therefore open an allocation to everybody here. Instead, a
+permission counts for the *peer* whose relayed address it names, and data passes only if both sides
+permit each other. A permission covers all relayed addresses of that peer, because Firefox asks once
+for each IP address, whatever the port.
 """
 
 import secrets
@@ -19,7 +19,7 @@ from turn.limits import RelayLimits, TokenBucket
 from turn.stun import Attribute, attribute, xor_address
 
 RELAY_HOST = "192.0.0.8"
-"""The host of all relayed addresses: IPv4's dummy address (RFC 7600), to which nobody routes."""
+"""The host of all relayed addresses: IPv4's dummy address (RFC 7600), which nobody routes."""
 RELAY_ADDRESS = IPv4Address(RELAY_HOST)
 
 MIN_PORT = 1024
@@ -27,13 +27,13 @@ MAX_PORT = 65535
 
 
 class Client(Protocol):
-    """One 5-tuple: what a client's packets come by and go to.
+    """One 5-tuple: where a client's packets come from and go to.
 
     Attributes
     ----------
     name: transport, address and port, as text.
     address: host and port, as this server sees them.
-    allocation: what it has allocated here; the table sets it.
+    allocation: the client's allocation; the table sets it.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Client(Protocol):
     allocation: "Allocation | None"
 
     def send(self, data: bytes | memoryview) -> bool:
-        """Send one message or drop it, never wait; whether it went."""
+        """Send one message, or drop it rather than wait. Return whether it was sent."""
 
 
 class Owner:
@@ -57,7 +57,7 @@ class Owner:
 
 @dataclass(slots=True)
 class Permission:
-    """Leave for one peer to send here. `peer_id`: None while the port is nobody's."""
+    """Permission for one peer to send here. `peer_id` is None while nobody has the port."""
 
     peer_id: str | None
     expires: float
@@ -65,7 +65,7 @@ class Permission:
 
 @dataclass(slots=True, eq=False)
 class Channel:
-    """A number that stands for a relayed port, and the way there as it was last worked out."""
+    """A number that stands for a relayed port, and the route there as last computed."""
 
     port: int
     expires: float
@@ -78,9 +78,10 @@ class Route:
 
     Attributes
     ----------
-    target: None where it may not go.
-    channel: the number by which the target knows the source; None: a Data indication is due.
-    until: when it must be worked out anew; also when the table's version is another one.
+    target: the receiver; None if the data may not be sent.
+    channel: the number by which the target knows the source; None: send a Data indication.
+    until: when the route must be computed again. That is also needed when the table's version
+        has changed.
     """
 
     target: "Allocation | None"
@@ -108,21 +109,21 @@ class Allocation:
         self.permissions: dict[int, Permission] = {}
         self.channels: dict[int, Channel] = {}
         self.numbers: dict[int, int] = {}
-        """Of the ports that have a channel."""
-        # As others are told of it. Only an IPv6 address is mixed with a transaction's id.
+        """The channel number of each port that has one."""
+        # How other peers see this address. Only an IPv6 address needs the transaction id.
         peer = xor_address(RELAY_HOST, port, b"")
         self.peer_attribute = attribute(Attribute.XOR_PEER_ADDRESS, peer)
-        # What a repeated Allocate request is told from, and what it is answered.
+        # The request that made this allocation, and its answer, for when the request is repeated.
         self.transaction = b""
         self.answer: list[tuple[int, bytes]] = []
 
     def permits_until(self, peer_id: str) -> float:
-        """When the leave for a peer to send here ends; 0 where there was none."""
+        """When the permission for a peer to send here ends; 0 if there is none."""
         ends = [p.expires for p in self.permissions.values() if p.peer_id == peer_id]
         return max(ends, default=0)
 
     def drop_expired(self, now: float) -> None:
-        """Forget permissions and channels that are over."""
+        """Forget permissions and channels that have expired."""
         for port in [p for p, permission in self.permissions.items() if permission.expires <= now]:
             del self.permissions[port]
         for number in [n for n, channel in self.channels.items() if channel.expires <= now]:
@@ -137,7 +138,7 @@ class Allocations:
         self._by_port: dict[int, Allocation] = {}
         self._owners: dict[str, Owner] = {}
         self.version = 0
-        """Goes up whenever a route may be another one than before."""
+        """Increases whenever a route may have changed."""
 
     def __len__(self) -> int:
         return len(self._by_port)
@@ -148,7 +149,7 @@ class Allocations:
         return len(owner.allocations) if owner else 0
 
     def is_full(self) -> bool:
-        """Whether there is no room for one more."""
+        """Whether there is no room for another allocation."""
         return len(self._by_port) >= min(self._limits.allocations, (MAX_PORT - MIN_PORT) // 2)
 
     def add(
@@ -161,15 +162,16 @@ class Allocations:
         *,
         even: bool = False,
     ) -> Allocation:
-        """Allocate a relayed address that nobody can guess from others."""
+        """Allocate a relayed address that nobody can guess from other addresses."""
         owner = self._owners.get(peer_id)
         if owner is None:
-            bucket = TokenBucket(self._limits.bytes_per_second, now)
+            rate = self._limits.bytes_per_second
+            bucket = TokenBucket(rate, burst=rate, now=now)
             owner = self._owners[peer_id] = Owner(peer_id, bucket)
         allocation = Allocation(client, owner, username, self._free_port(even), now + lifetime)
         self._by_port[allocation.port] = allocation
         owner.allocations.add(allocation)
-        # No route changes: a new allocation permits nobody yet.
+        # No route changes, because a new allocation permits nobody yet.
         client.allocation = allocation
         return allocation
 
@@ -185,13 +187,13 @@ class Allocations:
         self.version += 1
 
     def remove_all_of(self, peer_id: str) -> None:
-        """Delete the allocations of one peer."""
+        """Delete all allocations of one peer."""
         owner = self._owners.get(peer_id)
         for allocation in list(owner.allocations) if owner else ():
             self.remove(allocation)
 
     def live(self, client: Client, now: float) -> Allocation | None:
-        """The allocation of a client, if it has one that is not over."""
+        """Return the allocation of a client, if it has one that has not expired."""
         allocation = client.allocation
         if allocation is not None and allocation.expires <= now:
             self.remove(allocation)
@@ -199,7 +201,7 @@ class Allocations:
         return allocation
 
     def sweep(self, now: float) -> None:
-        """Delete all that is over."""
+        """Delete everything that has expired."""
         for allocation in list(self._by_port.values()):
             if allocation.expires <= now:
                 self.remove(allocation)
@@ -207,13 +209,13 @@ class Allocations:
                 allocation.drop_expired(now)
 
     def permit(self, allocation: Allocation, ports: set[int], now: float) -> bool:
-        """Let the peers with these relayed ports send to an allocation; False: too many."""
+        """Let the peers with these relayed ports send to an allocation. False: too many."""
         allocation.drop_expired(now)
         if len(allocation.permissions.keys() | ports) > self._limits.permissions:
             return False
         for port in ports:
             known = allocation.permissions.get(port)
-            # Whoever had the port first is meant: a later owner of it has no leave.
+            # The permission is for the peer that had the port first, not for a later owner.
             peer_id = known.peer_id if known else None
             if peer_id is None and (named := self._by_port.get(port)) is not None:
                 peer_id = named.owner.id
@@ -223,9 +225,9 @@ class Allocations:
         return True
 
     def bind(self, allocation: Allocation, number: int, port: int, now: float) -> bool:
-        """Bind a channel, or refresh it, and permit its peer; False: too many.
+        """Bind a channel, or refresh it, and permit its peer. False: too many.
 
-        The caller has seen that neither is bound otherwise.
+        The caller must check that neither the number nor the port is bound to something else.
         """
         allocation.drop_expired(now)
         fresh = number not in allocation.channels
@@ -239,11 +241,11 @@ class Allocations:
         return True
 
     def touch(self) -> None:
-        """Have all routes worked out anew."""
+        """Make every route be computed again."""
         self.version += 1
 
     def route(self, source: Allocation, port: int, now: float) -> Route:
-        """Work out the way from an allocation to a relayed port."""
+        """Compute the route from an allocation to a relayed port."""
         target = self._by_port.get(port)
         nowhere = Route(None, None, float("inf"), self.version)
         if target is None or target.expires <= now:

@@ -1,7 +1,7 @@
-"""Checks of a STUN or TURN server, as a browser would meet it.
+"""Checks a STUN or TURN server from a browser's point of view.
 
-Owns what is asked of the server and how its answer, or its silence, is read. Says what is wrong,
-never what to do about it: that depends on who runs the server. Imports aioice.
+Owns the requests to the server, and what an answer or a missing answer means. Says what is wrong,
+but not what to do about it: that depends on who runs the server.
 """
 
 import asyncio
@@ -37,12 +37,12 @@ PACKETS = 100
 PACKET_BYTES = 1000
 PACKETS_PER_SECOND = 100
 LINGER_SECONDS = 1.0
-"""How long after the last packet late ones still count."""
+"""How long to wait for late packets after sending the last one."""
 
 _LEAVE_SECONDS = 0.5
-_LIFETIME = 600  # seconds; the least that servers grant (RFC 8656 section 7.2)
+_LIFETIME = 600  # In seconds; the shortest that servers grant (RFC 8656 7.2).
 
-# RFC 7064 and RFC 7065, as browsers take them: they refuse a whole configuration for one bad URL.
+# RFC 7064 and RFC 7065. One bad URL makes a browser refuse the whole configuration.
 _URL = re.compile(
     r"(?P<scheme>stuns?|turns?):(?P<host>\[[0-9a-f:.]+\]|[^\s:?/@\[\]]+)(:(?P<port>\d{1,5}))?"
     r"(\?transport=(?P<transport>udp|tcp))?",
@@ -72,8 +72,9 @@ class CheckError(Exception):
 
     Parameters
     ----------
-    fault: the kind, for programs.
-    detail: what was seen, for a person: a clause that follows the server's name. No secret.
+    fault: the kind of fault, for programs.
+    detail: what happened, for a person: the rest of a sentence that begins with the server's
+        name. It holds no secret.
     """
 
     def __init__(self, fault: Fault, detail: str) -> None:
@@ -84,7 +85,7 @@ class CheckError(Exception):
 
 @dataclass(frozen=True)
 class ServerUrl:
-    """A URL of an ICE server, taken apart. `transport` is `udp` or `tcp`."""
+    """The parts of an ICE server's URL. `transport` is `udp` or `tcp`."""
 
     text: str
     scheme: str
@@ -94,18 +95,18 @@ class ServerUrl:
 
     @property
     def relays(self) -> bool:
-        """Whether it names a TURN server."""
+        """Whether this is a TURN server."""
         return self.scheme in ("turn", "turns")
 
     @property
     def secure(self) -> bool:
-        """Whether it is reached over TLS."""
+        """Whether the server is reached over TLS."""
         return self.scheme in ("stuns", "turns")
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """How packets fared through a relay. Times in seconds, from leaving here to being back."""
+    """How packets got through a relay. Times are in seconds, from sending to coming back."""
 
     sent: int
     received: int
@@ -114,16 +115,16 @@ class Measurement:
 
     @property
     def loss(self) -> float:
-        """The share of packets that did not come back, 0 to 1."""
+        """The share of packets that did not come back, from 0 to 1."""
         return 1 - self.received / self.sent
 
 
 def parse(url: str) -> ServerUrl:
-    """Take a URL apart.
+    """Split a URL into its parts.
 
     Raises
     ------
-    CheckError: with Fault.BAD_URL, where a browser would not take it either.
+    CheckError: with Fault.BAD_URL, if a browser would refuse the URL too.
     """
     match = _URL.fullmatch(url)
     if match is None:
@@ -131,26 +132,26 @@ def parse(url: str) -> ServerUrl:
     scheme = match["scheme"].lower()
     secure = scheme.endswith("s")
     if match["transport"] and scheme.startswith("stun"):
-        raise CheckError(Fault.BAD_URL, "has a transport, which a STUN URL cannot")
+        raise CheckError(Fault.BAD_URL, "names a transport, which is not allowed for STUN")
     transport = (match["transport"] or ("tcp" if secure else "udp")).lower()
     if secure and transport == "udp":
-        raise CheckError(Fault.BAD_URL, "is TURN over DTLS, which browsers do not speak")
+        raise CheckError(Fault.BAD_URL, "is TURN over DTLS, which browsers do not support")
     port = int(match["port"] or (5349 if secure else 3478))
     if not 1 <= port <= 65535:
-        raise CheckError(Fault.BAD_URL, "has no port from 1 to 65535")
+        raise CheckError(Fault.BAD_URL, "does not have a port from 1 to 65535")
     return ServerUrl(url, scheme, match["host"].strip("[]"), port, transport)
 
 
 async def mapped_address(server: ServerUrl, *, tls: ssl.SSLContext | None = None) -> str:
-    """Ask a server from which address it sees this computer (a STUN Binding request).
+    """Ask a server which address it sees this computer at (a STUN Binding request).
 
     Parameters
     ----------
-    tls: for servers over TLS; None: the system's authorities count.
+    tls: for servers over TLS; None: use the system's certificate authorities.
 
     Raises
     ------
-    CheckError: it does not answer, or not with an address.
+    CheckError: the server does not answer, or its answer holds no address.
     """
     request = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
     async with _client(server, None, None, tls) as client:
@@ -170,16 +171,16 @@ async def measure(
     packets: int = PACKETS,
     tls: ssl.SSLContext | None = None,
 ) -> Measurement:
-    """Make two allocations and send packets from one relayed address to the other, both ways.
+    """Make two allocations and send packets between their relayed addresses, both ways.
 
-    Takes about a second for 100 packets. Relay to relay is the one path that a relay must always
-    offer: both peers meet there when each reaches nothing but the relay.
+    This takes about a second for 100 packets. A relay must always offer this path: if two peers
+    can reach nothing but the relay, they meet there.
 
     Parameters
     ----------
-    username, password: the credentials; None where the server's entry has none.
-    packets: how many, 1000 bytes each, 100 a second.
-    tls: as for `mapped_address`.
+    username, password: the credentials; None if the server's entry has none.
+    packets: how many to send; each has 1000 bytes, and 100 are sent per second.
+    tls: the same as for `mapped_address`.
 
     Raises
     ------
@@ -194,7 +195,7 @@ async def measure(
             to_other = await _answer(other, other.connect())
             loop = _Loop(packets)
             one.receiver = other.receiver = loop
-            # The first data binds a channel, and only then does what comes from there get through.
+            # Sending binds a channel, and data from the other side gets through only after that.
             await _answer(one, one.send_data(b"", to_other))
             await _answer(other, other.send_data(b"", to_one))
             await loop.run([(one, to_other), (other, to_one)])
@@ -204,17 +205,17 @@ async def measure(
 async def refuses_strangers(
     server: ServerUrl, username: str | None, *, tls: ssl.SSLContext | None = None
 ) -> None:
-    """Make sure that no allocation is given without credentials, nor with a wrong password.
+    """Make sure that the server refuses clients without credentials or with a wrong password.
 
     Parameters
     ----------
-    username: that of the good credentials; None leaves the wrong password untried.
-    tls: as for `mapped_address`.
+    username: the user name of the valid credentials; None: do not try a wrong password.
+    tls: the same as for `mapped_address`.
 
     Raises
     ------
-    CheckError: with Fault.OPEN, where an allocation is given; with another where there is no
-        answer.
+    CheckError: with Fault.OPEN, if the server gives an allocation; with another fault, if it does
+        not answer.
     """
     async with _client(server, None, None, tls) as client:
         challenge = await _refused(client, _allocate(), "without credentials")
@@ -229,9 +230,9 @@ async def refuses_strangers(
 
 
 async def _refused(client: "_Client", request: stun.Message, how: str) -> stun.Message:
-    """Return the error with which a request is refused."""
+    """Return the error that refuses a request."""
     try:
-        # The client knows no key here, so it takes an answer whoever has signed it.
+        # The client has no key here, so it accepts an answer no matter who has signed it.
         response, _ = await _answer(client, client.request(request))
     except stun.TransactionFailed as failure:
         return failure.response
@@ -247,11 +248,11 @@ def _allocate() -> stun.Message:
 
 
 class _Loop(asyncio.DatagramProtocol):
-    """Numbered packets, and when each left and came back."""
+    """Numbered packets, and when each was sent and came back."""
 
     def __init__(self, packets: int) -> None:
         self._packets = packets
-        # Told from packets of others, and hard to compress on the way.
+        # Random, to recognise our own packets; also hard to compress on the way.
         self._filling = secrets.token_bytes(PACKET_BYTES - 4)
         self._left: list[float] = []
         self._took: dict[int, float] = {}
@@ -267,7 +268,7 @@ class _Loop(asyncio.DatagramProtocol):
             self._all_back.set()
 
     async def run(self, ends: "list[tuple[_Client, tuple[str, int]]]") -> None:
-        """Send from each of the ends in turn, then wait for what is late."""
+        """Send from both ends in turn, then wait for late packets."""
         start = time.perf_counter()
         for number in range(self._packets):
             due = start + number / PACKETS_PER_SECOND
@@ -280,7 +281,7 @@ class _Loop(asyncio.DatagramProtocol):
             await asyncio.wait_for(self._all_back.wait(), LINGER_SECONDS)
 
     def measurement(self) -> Measurement:
-        """What was measured. Raises CheckError when nothing came back."""
+        """Return the result. Raises CheckError if no packet came back."""
         if not self._took:
             raise CheckError(
                 Fault.NO_PACKETS, f"gave addresses, but none of {self._packets} packets came back"
@@ -291,14 +292,14 @@ class _Loop(asyncio.DatagramProtocol):
 
 
 class _Noticing:
-    """What aioice's clients lack: somebody who waits is told of the connection's end."""
+    """Adds to aioice's clients: a task that waits learns when the connection ends."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.ended: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
 
     def datagram_received(self, data: bytes | str, addr: tuple[str, int]) -> None:
-        # aioice lets this one out for an attribute of the wrong length: no answer to take.
+        # aioice raises this if an attribute has the wrong length. The answer is unusable.
         with suppress(struct.error):
             super().datagram_received(data, addr)  # type: ignore[misc]
 
@@ -327,7 +328,7 @@ _NOBODY = "refuses the connection: nothing listens on that port"
 async def _client(
     server: ServerUrl, username: str | None, password: str | None, tls: ssl.SSLContext | None
 ) -> AsyncIterator[_Client]:
-    """A client that is connected, without an allocation; the one it makes is deleted at the end."""
+    """Connect a client, without an allocation. If it makes one, that is deleted at the end."""
     with _errors_as_faults():
         async with asyncio.timeout(ANSWER_SECONDS):
             transport, client = await _connect(server, username, password, tls)
@@ -360,10 +361,10 @@ async def _connect(
 
 
 async def _resolve(server: ServerUrl) -> str:
-    """Return an address of the server, IPv4 where there is one.
+    """Return an address of the server, IPv4 if there is one.
 
-    In a thread of its own: the event loop's threads are waited for when it ends, however long a
-    name server stays silent.
+    This uses a thread of its own: at its end the event loop waits for its own threads, however
+    long a name server does not answer.
     """
     loop = asyncio.get_running_loop()
     found: asyncio.Future[str] = loop.create_future()
@@ -382,7 +383,7 @@ async def _resolve(server: ServerUrl) -> str:
             address = str(min(answers, key=lambda a: a[0] != socket.AF_INET)[4][0])
         except (OSError, UnicodeError):
             address = None
-        with suppress(RuntimeError):  # the loop has ended meanwhile
+        with suppress(RuntimeError):  # The loop has ended in the meantime.
             loop.call_soon_threadsafe(tell, address)
 
     threading.Thread(target=look_up, daemon=True).start()
@@ -390,7 +391,7 @@ async def _resolve(server: ServerUrl) -> str:
 
 
 async def _answer(client: _Client, work: Coroutine[Any, Any, T]) -> T:
-    """Await work that waits for the server's answer, until its connection ends."""
+    """Run work that waits for the server's answer; stop when the connection ends."""
     task = asyncio.ensure_future(work)
     try:
         either: set[asyncio.Future[Any]] = {task, client.ended}
@@ -401,7 +402,7 @@ async def _answer(client: _Client, work: Coroutine[Any, Any, T]) -> T:
             raise CheckError(Fault.SILENT, _SILENCE)
         if isinstance(client.ended.result(), ConnectionRefusedError):
             raise CheckError(Fault.REFUSED, _NOBODY)
-        raise CheckError(Fault.UNREACHABLE, "ends the connection")
+        raise CheckError(Fault.UNREACHABLE, "closes the connection")
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -416,16 +417,16 @@ def _errors_as_faults() -> Iterator[None]:
     except (TimeoutError, stun.TransactionTimeout) as error:
         raise CheckError(Fault.SILENT, _SILENCE) from error
     except ssl.SSLCertVerificationError as error:
-        why = f"has a certificate that is not accepted ({error.verify_message})"
+        why = f"has a certificate that this computer refuses ({error.verify_message})"
         raise CheckError(Fault.CERTIFICATE, why) from error
     except ssl.SSLError as error:
         raise CheckError(Fault.CERTIFICATE, "does not complete a TLS handshake") from error
     except ConnectionRefusedError as error:
         raise CheckError(Fault.REFUSED, _NOBODY) from error
     except OSError as error:
-        # aioice raises ConnectionError for an answer that lacks an attribute; it has no errno.
+        # For an answer that lacks an attribute, aioice raises ConnectionError without errno.
         if error.errno is None:
-            raise CheckError(Fault.ERROR, "breaks off in the middle of an answer") from error
+            raise CheckError(Fault.ERROR, "stops in the middle of an answer") from error
         raise CheckError(Fault.UNREACHABLE, f"cannot be reached ({error.strerror})") from error
 
 
@@ -436,6 +437,6 @@ def _refusal(code: int | None) -> CheckError:
         case 403:
             return CheckError(Fault.FORBIDDEN, "refuses to relay to its own address (error 403)")
         case 486 | 508:
-            return CheckError(Fault.FULL, f"gives no further allocation (error {code})")
+            return CheckError(Fault.FULL, f"gives no more allocations (error {code})")
         case _:
             return CheckError(Fault.ERROR, f"answers with error {code}")

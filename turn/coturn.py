@@ -1,7 +1,6 @@
-"""Writes the files with which coturn runs: its configuration, a compose file and a fresh secret.
+"""Writes the files that coturn needs: its configuration, a compose file and a new secret.
 
-Owns what is in them, from the templates turnserver.conf and compose.yaml beside this module.
-Imports nothing of the project.
+Their text comes from the templates turnserver.conf and compose.yaml beside this module.
 """
 
 import contextlib
@@ -27,12 +26,12 @@ class CoturnError(Exception):
 
 
 class CoturnExists(CoturnError):
-    """There is such a file already, and with it a secret that may be in use."""
+    """One of the files exists already, and the secret in it may be in use."""
 
 
 @dataclass(frozen=True)
 class CoturnFiles:
-    """What was written, and where. `secret_file` is absolute."""
+    """The files that were written. `secret_file` is an absolute path."""
 
     turnserver_conf: Path
     compose_yaml: Path
@@ -61,29 +60,29 @@ def write(
     uid: int | None = None,
     gid: int | None = None,
 ) -> CoturnFiles:
-    """Write turnserver.conf, compose.yaml and secret; all three or none.
+    """Write turnserver.conf, compose.yaml and secret: all three or none.
 
     Parameters
     ----------
-    directory: where to; made if it is not there.
-    addresses: the host's own IP addresses where clients reach coturn, best first. It listens on
-        each; the first IPv4 address is the one that every relayed address has, so that two peers
-        meet there whichever way they came.
-    port: UDP and TCP port where it listens.
-    min_port, max_port: UDP ports of relayed addresses, both included; one for each allocation.
-    uid, gid: who runs the container and so owns turnserver.conf. Default: the caller, but `nobody`
-        where the caller is root.
+    directory: the folder for the files; created if needed.
+    addresses: the host's own IP addresses at which clients reach coturn, best first. coturn
+        listens on all of them. All relayed addresses are on the first IPv4 address, so two peers
+        meet there, whichever address each of them uses.
+    port: the UDP and TCP port that coturn listens on.
+    min_port, max_port: the first and last UDP port for relayed addresses, one per allocation.
+    uid, gid: the user and group that run the container and own turnserver.conf. Default: the
+        caller, or `nobody` if the caller is root.
 
     Raises
     ------
-    CoturnExists: one of the files is there already; nothing was changed.
-    CoturnError: the addresses or ports are of no use.
+    CoturnExists: one of the files exists already; nothing was changed.
+    CoturnError: the addresses or ports cannot be used.
     OSError: a file cannot be written.
     """
     known = _parse(addresses)
     relay = next((a for a in known if isinstance(a, IPv4Address)), None)
     if relay is None:
-        raise CoturnError("coturn relays over IPv4: name an IPv4 address of this host.")
+        raise CoturnError("coturn relays over IPv4: give an IPv4 address of this host.")
     _check_ports(port, min_port, max_port)
     owner = _owner(uid, gid)
 
@@ -123,7 +122,7 @@ def _parse(addresses: Iterable[str]) -> list[IPv4Address | IPv6Address]:
         except ValueError as error:
             raise CoturnError(f"{text!r} is not an IP address.") from error
         if address.is_unspecified or address.is_multicast or "%" in text:
-            raise CoturnError(f"{text} is no address at which a client can reach coturn.")
+            raise CoturnError(f"Clients cannot reach coturn at the address {text}.")
         if address not in parsed:
             parsed.append(address)
     return parsed
@@ -131,13 +130,15 @@ def _parse(addresses: Iterable[str]) -> list[IPv4Address | IPv6Address]:
 
 def _check_ports(port: int, min_port: int, max_port: int) -> None:
     if not (1 <= port <= 65535 and 1 <= min_port <= max_port <= 65535):
-        raise CoturnError("Ports go from 1 to 65535, the lower end of the range first.")
+        raise CoturnError(
+            "Ports are numbers from 1 to 65535; a range starts with the lower number."
+        )
     if min_port <= port <= max_port:
-        raise CoturnError(f"Port {port} lies among the relay ports {min_port} to {max_port}.")
+        raise CoturnError(f"Port {port} is one of the relay ports {min_port} to {max_port}.")
 
 
 def _owner(uid: int | None, gid: int | None) -> tuple[int, int]:
-    # Windows has no numeric users; a container sees the files of its host as everybody's.
+    # Windows has no numeric users, and a container there may read all files of its host.
     me = (os.getuid(), os.getgid()) if hasattr(os, "getuid") else (0, 0)
     default = me if me[0] else (_NOBODY, _NOBODY)
     return (default[0] if uid is None else uid, default[1] if gid is None else gid)
@@ -154,19 +155,20 @@ def _fill(template: str, **values: object) -> str:
 
 
 def _place(files: Sequence[tuple[Path, str, int, tuple[int, int] | None]]) -> None:
-    """Put files (path, text, mode, owner) of one directory there, all or none, over no other."""
+    """Create files (path, text, mode, owner) in one directory: all or none; overwrite nothing."""
     with tempfile.TemporaryDirectory(prefix=".coturn-", dir=files[0][0].parent) as staging:
         for path, text, mode, owner in files:
             _create(Path(staging) / path.name, text, mode, owner)
         with contextlib.ExitStack() as undo:
             for path, *_ in files:
                 try:
-                    # A hard link, unlike a rename, fails where the name is taken.
+                    # Unlike a rename, a hard link fails if the name is taken.
                     os.link(Path(staging) / path.name, path)
                 except FileExistsError as error:
                     raise CoturnExists(
-                        f"{path} is there already. To make a new secret, stop coturn and remove "
-                        "the file; to keep the old one, name another directory."
+                        f"{path} exists already. To replace the secret, stop coturn and remove "
+                        "turnserver.conf, compose.yaml and secret. To keep it, name another "
+                        "directory."
                     ) from error
                 undo.callback(path.unlink)
             undo.pop_all()

@@ -1,8 +1,8 @@
 """Short-lived TURN credentials, as the TURN REST scheme makes them.
 
-Owns the scheme (draft-uberti-behave-turn-rest-00), which coturn calls `use-auth-secret`: whoever
-holds the shared secret can make credentials, and the relay checks them without being told of
-them. Imports nothing of the project and reads no clock.
+Owns the scheme (draft-uberti-behave-turn-rest-00), which coturn calls `use-auth-secret`: anyone who
+has the shared secret can make credentials, and the relay can check them without having seen them
+before. Reads no clock.
 """
 
 import base64
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a client needs for a TURN allocation. `expires` in whole seconds of Unix time."""
+    """What a client needs for a TURN allocation. `expires` is Unix time in whole seconds."""
 
     username: str
     password: str = field(repr=False)
@@ -21,14 +21,14 @@ class Credentials:
 
 
 def ephemeral(secret: bytes | str, peer_id: str, now: float, lifetime: float) -> Credentials:
-    """Make credentials for one peer that the relay takes until they expire.
+    """Make credentials for one peer, which the relay accepts until they expire.
 
     Parameters
     ----------
-    secret: what this server shares with the relay; text counts as its UTF-8 bytes.
-    peer_id: whom they are for. The relay counts its quotas by this name.
-    now: the time, in seconds of Unix time.
-    lifetime: for how long the credentials are good, in seconds.
+    secret: the secret that this server shares with the relay; text is encoded as UTF-8.
+    peer_id: the peer. The relay applies its quotas to this name.
+    now: Unix time in seconds.
+    lifetime: how long the credentials are valid, in seconds.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def ephemeral(secret: bytes | str, peer_id: str, now: float, lifetime: float) ->
     if not secret:
         raise ValueError("The TURN secret is empty: anybody could make credentials.")
     if not peer_id:
-        raise ValueError("TURN credentials need the id of a peer.")
+        raise ValueError("TURN credentials need a peer's id.")
     if lifetime <= 0:
         raise ValueError("TURN credentials must last longer than 0 s.")
     expires = int(now + lifetime)
@@ -46,8 +46,8 @@ def ephemeral(secret: bytes | str, peer_id: str, now: float, lifetime: float) ->
 
 
 def password(secret: bytes | str, username: str) -> str:
-    """The password that belongs to a user name under a secret."""
+    """Return the password for a user name under a secret."""
     key = secret.encode() if isinstance(secret, str) else secret
-    # The scheme fixes SHA-1. In an HMAC it is sound (RFC 6194 section 3.3).
+    # The scheme requires SHA-1, which is still safe in an HMAC (RFC 6194 3.3).
     digest = hmac.new(key, username.encode(), hashlib.sha1).digest()
     return base64.b64encode(digest).decode("ascii")

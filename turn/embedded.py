@@ -1,6 +1,6 @@
-"""TURN built into this process: `TurnServers` by the relay, over UDP, TCP and TLS.
+"""TURN built into this process: a `TurnServers` whose relay runs here, over UDP, TCP and TLS.
 
-Owns the relay, its sockets and the task that ends what is over. Imports the modules of `turn`.
+Owns the relay, its sockets, and the task that deletes what has expired.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from turn.access import Access
 from turn.limits import RelayLimits
 from turn.relay import Figures, Relay
 from turn.servers import Grant, IceServer
+from turn.tasks import report_death
 from turn.tcp import TcpConnections
 from turn.udp import UdpEndpoint
 
@@ -28,16 +29,16 @@ LOOPBACK = ("127.0.0.1", "::1")
 class EmbeddedTurn:
     """A STUN and TURN server on the port that serves the pages.
 
-    It opens the UDP sockets itself; TCP connections are accepted by others and handed over.
+    It opens the UDP sockets itself. Other code accepts TCP connections and hands them over.
 
     Parameters
     ----------
-    credential_seconds: for how long credentials are good for a new allocation.
-    tls: whether `accept_stream` will be given connections over TLS, on the main port.
-    behind_proxy: the pages are reached by way of a proxy, which does not pass TURN on.
+    credential_seconds: how long credentials are valid for a new allocation.
+    tls: whether `accept_stream` will get TLS connections of the main port.
+    behind_proxy: whether clients reach the pages through a proxy, which does not forward TURN.
     limits: what the relay allows.
-    clock: seconds, only forward.
-    unix_clock: Unix time, by which credentials expire.
+    clock: returns seconds; only goes forward.
+    unix_clock: returns Unix time, which decides when credentials expire.
     """
 
     def __init__(
@@ -64,19 +65,19 @@ class EmbeddedTurn:
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self, addresses: Sequence[str], port: int, local_port: int) -> None:
-        """Answer over UDP from now on.
+        """Start to answer over UDP.
 
         Parameters
         ----------
-        addresses: IP addresses of this host at which clients come; loopback is always added.
-        port: the main port's number, for UDP as well as TCP.
+        addresses: IP addresses of this host that clients use; loopback is always added.
+        port: the number of the main port, for UDP as well as TCP.
         local_port: the TCP port that only this host can reach.
         """
         self._port = port
         self._local_port = local_port
         self.set_addresses(addresses)
         self._sweeper = asyncio.create_task(self._sweep(), name="TURN sweeper")
-        self._sweeper.add_done_callback(_report_death)
+        self._sweeper.add_done_callback(report_death)
 
     async def stop(self) -> None:
         """Close all sockets and connections."""
@@ -89,9 +90,9 @@ class EmbeddedTurn:
         await self._tcp.close()
 
     def set_addresses(self, addresses: Sequence[str]) -> None:
-        """Answer over UDP at these addresses, and at no others but loopback.
+        """Answer over UDP at these addresses and loopback, and nowhere else.
 
-        An address at which that is not possible is logged, and tried again at the next call.
+        An address that does not work is logged, and tried again at the next call.
         """
         wanted = dict.fromkeys((*LOOPBACK, *addresses))
         for address in [known for known in self._udp if known not in wanted]:
@@ -102,21 +103,21 @@ class EmbeddedTurn:
                 self._open(address)
 
     def accept(self, connection: socket.socket, address: tuple[str, int]) -> None:
-        """Serve a TCP connection that begins with STUN and of which no byte has been read."""
+        """Serve a TCP connection that begins with STUN, and from which no byte has been read."""
         self._tcp.accept(connection, address)
 
     def accept_stream(self, stream: IOStream, first: bytes) -> None:
-        """Serve TURN over TLS after the handshake; `first` was read already."""
+        """Serve TURN over TLS after the handshake; `first` has already been read."""
         self._tcp.accept_stream(stream, first)
 
     def issue(self, peer_id: str, origin: str, now: float) -> Grant:
-        """Return the relay, at the address by which this peer reached its page, and credentials.
+        """Return the relay, at the address where this peer reached its page, with credentials.
 
         Parameters
         ----------
-        peer_id: whom they are for.
-        origin: scheme, host and port by which that peer reached its page.
-        now: the time, in seconds of Unix time.
+        peer_id: the peer that gets them.
+        origin: scheme, host and port of the page, as that peer reached it.
+        now: Unix time in seconds.
         """
         credentials = self._access.issue(peer_id, now)
         host, udp_port, tcp_port = self._reached_by(origin)
@@ -138,39 +139,39 @@ class EmbeddedTurn:
         self._relay.revoke(peer_id)
 
     def describe(self) -> str:
-        """Say in one line, for a person, what TURN there is; never a secret."""
+        """Describe this TURN server to a person, in one line and without a secret."""
         if not self._unbound:
             return f"TURN: built in, UDP and TCP on port {self._port}."
         missing = ", ".join(sorted(self._unbound))
-        return f"TURN: built in on port {self._port}, TCP; UDP too, but not at {missing}."
+        return f"TURN: built in, TCP on port {self._port}; UDP too, but not at {missing}."
 
     def figures(self) -> Figures:
-        """Counts: allocations and connections now, the others since the start."""
+        """Return counts: of allocations and connections now, of the others since the start."""
         return {**self._relay.figures(), "tcp_connections": len(self._tcp)}
 
     def _reached_by(self, origin: str) -> tuple[str, int, int]:
-        """The host, UDP port and TCP port at which whoever came by an origin reaches the relay."""
+        """Return the relay's host, UDP port and TCP port for a peer that reached this origin."""
         try:
             parts = urlsplit(origin)
             host, port = parts.hostname or LOOPBACK[0], parts.port
-        except ValueError:  # The Host header was none.
+        except ValueError:  # The Host header was not valid.
             parts, host, port = urlsplit(""), LOOPBACK[0], None
         port = port or (443 if parts.scheme == "https" else 80)
         if host == "localhost" or host.endswith(".localhost"):
-            host = LOOPBACK[0]  # `localhost` may be ::1, where the local port does not listen.
+            host = LOOPBACK[0]  # `localhost` may be ::1, and the local port does not listen there.
         bracketed = f"[{host}]" if ":" in host else host
         is_loopback = host in LOOPBACK
         is_local = is_loopback and port == self._local_port
         if self._behind_proxy and not is_local:
             return bracketed, self._port, self._port
-        # A loopback origin may come through a tunnel (adb, ssh), which carries its TCP port only.
+        # A loopback origin may mean a tunnel (adb, ssh), which carries only its TCP port.
         return bracketed, self._port if is_loopback else port, port
 
     def _open(self, address: str) -> None:
         try:
             self._udp[address] = UdpEndpoint(address, self._port, self._relay, self._clock)
         except OSError as error:
-            # A host without IPv6 has no ::1, and nobody comes there.
+            # A host without IPv6 has no ::1, and nobody uses it there.
             if address != LOOPBACK[1] and address not in self._unbound:
                 self._unbound.add(address)
                 log.warning(
@@ -187,8 +188,3 @@ class EmbeddedTurn:
             self._tcp.sweep(now)
             for endpoint in self._udp.values():
                 endpoint.sweep()
-
-
-def _report_death(task: "asyncio.Task[None]") -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("the %s failed", task.get_name(), exc_info=error)

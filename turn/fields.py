@@ -1,6 +1,6 @@
-"""Values of attributes in requests; what cannot be taken is refused with its error code.
+"""Reads the values of attributes in requests, and refuses bad values with the right error code.
 
-Owns `Refused` and the error codes that the relay uses. Imports `turn.stun` and `turn.allocations`.
+Owns `Refused` and the error codes that the relay uses.
 """
 
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ REASONS = {
 
 
 class Refused(Exception):
-    """A request is answered with an error."""
+    """The request is answered with this error."""
 
     def __init__(self, code: int, attributes: Iterable[AttributeValue] = ()) -> None:
         super().__init__(code)
@@ -35,21 +35,21 @@ class Refused(Exception):
 
 
 def read_even_port(value: bytes) -> int:
-    """The flags of EVEN-PORT (RFC 8656 18.7)."""
+    """Read the flags of EVEN-PORT (RFC 8656 18.7)."""
     if len(value) != 1:
         raise Refused(400)
     return value[0]
 
 
 def read_family(value: bytes) -> int:
-    """The family of REQUESTED- or ADDITIONAL-ADDRESS-FAMILY."""
+    """Read the family of REQUESTED- or ADDITIONAL-ADDRESS-FAMILY."""
     if len(value) != 4:
         raise Refused(400)
     return value[0]
 
 
 def read_number(message: Message, kind: Attribute) -> int | None:
-    """An attribute of 32 bits; None where it is missing."""
+    """Read an attribute of 32 bits; None if it is missing."""
     value = message.get(kind)
     if value is None:
         return None
@@ -59,7 +59,7 @@ def read_number(message: Message, kind: Attribute) -> int | None:
 
 
 def read_peer_port(value: bytes, message: Message) -> int:
-    """The port of a peer that is one of the relay's own addresses."""
+    """Read the port of a peer's address, which must be one of the relay's own addresses."""
     peer = read_xor_address(value, message.transaction)
     if peer is None:
         raise Refused(400)

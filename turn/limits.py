@@ -1,7 +1,4 @@
-"""How much the embedded relay allows, how fast a peer may send, and what an address counts as.
-
-Imports nothing of the project.
-"""
+"""The limits of the embedded relay, a token bucket, and what one address counts as."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -9,18 +6,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RelayLimits:
-    """What the relay allows.
+    """How much the relay allows.
 
     Attributes
     ----------
-    allocations_per_peer, allocations: at once.
-    permissions, channels: for one allocation.
+    allocations_per_peer, allocations: at the same time.
+    permissions, channels: per allocation.
     bytes_per_second: what one peer may send, over all its allocations.
-    tcp_connections: at once.
-    tcp_connections_per_address: at once, of those without an allocation. The others have shown
-        credentials, and many of them may come from behind one NAT.
-    tcp_buffer_bytes: what may wait for one TCP client; further packets are dropped.
-    tcp_idle: seconds that a TCP connection may be without an allocation.
+    tcp_connections: at the same time.
+    tcp_connections_per_address: at the same time, counting only connections without an
+        allocation. The others have shown credentials, and many may come from behind one NAT.
+    tcp_buffer_bytes: how much may wait for one TCP client; packets beyond that are dropped.
+    tcp_idle: seconds that a TCP connection may stay without an allocation.
     default_lifetime, max_lifetime: of allocations, in seconds.
     permission_lifetime, channel_lifetime, nonce_lifetime: in seconds.
     """
@@ -42,26 +39,28 @@ class RelayLimits:
 
 
 class TokenBucket:
-    """Bytes that a peer may send now: one second's worth at most.
+    """A rate limit that allows short bursts. The bucket starts full.
 
     Parameters
     ----------
-    rate: bytes per second.
-    now: seconds of a clock that only goes forward, as in `take`.
+    rate: tokens added per second: bytes, messages, or whatever is being limited.
+    burst: the most tokens that the bucket holds.
+    now: seconds of a clock that does not go back, as in `take`.
     """
 
-    __slots__ = ("_last", "_rate", "_tokens")
+    __slots__ = ("_burst", "_last", "_rate", "_tokens")
 
-    def __init__(self, rate: float, now: float) -> None:
+    def __init__(self, rate: float, burst: float, now: float) -> None:
         self._rate = rate
-        self._tokens = rate
+        self._burst = burst
+        self._tokens = burst
         self._last = now
 
-    def take(self, size: int, now: float) -> bool:
-        """Take so many bytes, if they are there."""
+    def take(self, size: float, now: float) -> bool:
+        """Take this many tokens and return True, or take none if there are too few."""
         tokens = self._tokens
         if now > self._last:
-            tokens = min(self._rate, tokens + (now - self._last) * self._rate)
+            tokens = min(self._burst, tokens + (now - self._last) * self._rate)
             self._last = now
         if tokens < size:
             self._tokens = tokens
@@ -71,8 +70,11 @@ class TokenBucket:
 
 
 def counted_as(address: str) -> str:
-    """What an address counts as: IPv6 by its /64, which is what one host is given (RFC 6177 and
-    RFC 4862), IPv4 inside IPv6 as the IPv4 address; what is no address by itself.
+    """The key under which an address is counted.
+
+    An IPv6 address counts as its /64 network, because one host may use all of that (RFC 6177,
+    RFC 4862); an IPv4-mapped one as the IPv4 address. Text that is not an address is returned
+    unchanged.
     """
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])

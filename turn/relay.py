@@ -1,8 +1,7 @@
 """The embedded relay's core: a packet from a client comes in, packets to clients go out.
 
-Owns the way of data between allocations, and the counts. Pure: no socket, no clock, no await.
-Imports `turn.stun`, `turn.access`, `turn.allocations`, `turn.limits` and
-`turn.requests`.
+Owns how data gets from one allocation to another, and the counts. Pure: no socket, no clock, no
+await.
 """
 
 import os
@@ -21,7 +20,7 @@ Figures = dict[str, int | dict[str, int]]
 _HEADER = struct.Struct("!HH")
 _CHANNEL_HEADER = 4
 _DATA_INDICATION = Method.DATA | Kind.INDICATION
-_MAX_DATA = 65000  # More fits in no UDP datagram, nor in the 16 bits of an indication's length.
+_MAX_DATA = 65000  # More fits neither a UDP datagram nor the 16-bit length of an indication.
 
 
 class Relay:
@@ -29,8 +28,8 @@ class Relay:
 
     Parameters
     ----------
-    access: who may use it.
-    limits: how much.
+    access: decides who may use the relay.
+    limits: how much they may use it.
     """
 
     def __init__(self, access: Access, limits: RelayLimits) -> None:
@@ -40,15 +39,15 @@ class Relay:
         self._packets = 0
         self._bytes = 0
         self.drops: Counter[str] = Counter()
-        """Packets that were not relayed, by the reason."""
+        """Counts packets that were not relayed, by reason."""
 
     def receive(self, client: Client, data: memoryview, now: float) -> None:
-        """Take one datagram, or one whole message of a TCP stream.
+        """Process one datagram, or one whole message of a TCP stream.
 
         Parameters
         ----------
-        client: whose it is.
-        data: writable; its first bytes may be written over.
+        client: the client that sent it.
+        data: writable; its first bytes may be overwritten.
         now: seconds of a clock that only goes forward.
         """
         first = data[0] if data else 0xFF
@@ -66,7 +65,7 @@ class Relay:
             self._send_indication(client, message, now)
 
     def forget(self, client: Client) -> None:
-        """Delete the allocation of a client that cannot be reached any more."""
+        """Delete the allocation of a client that can no longer be reached."""
         if client.allocation is not None:
             self._table.remove(client.allocation)
 
@@ -76,11 +75,11 @@ class Relay:
         self._table.remove_all_of(peer_id)
 
     def sweep(self, now: float) -> None:
-        """Delete what is over; to be called every second or so."""
+        """Delete what has expired. Call this about once a second."""
         self._table.sweep(now)
 
     def figures(self) -> Figures:
-        """Counts: `allocations` is now, the others are since the start."""
+        """Return counts: `allocations` is the current number, the others count from the start."""
         return {
             "allocations": len(self._table),
             "packets": self._packets,
@@ -90,7 +89,7 @@ class Relay:
         }
 
     def _channel_data(self, client: Client, data: memoryview, now: float) -> None:
-        """RFC 8656 12.6."""
+        """Relay ChannelData (RFC 8656 12.6)."""
         source = client.allocation
         if source is None or len(data) < _CHANNEL_HEADER:
             self.drops["malformed" if source else "no allocation"] += 1
@@ -113,14 +112,14 @@ class Relay:
         elif not source.owner.bucket.take(end, now):
             self.drops["rate"] += 1
         elif route.channel is not None:
-            # The target's number in place of the source's: the rest goes on as it came.
+            # Only the channel number changes, from the source's to the target's.
             _HEADER.pack_into(data, 0, route.channel, length)
             self._hand_over(target, data[:end], length)
         else:
             self._hand_over(target, _data_indication(source, data[_CHANNEL_HEADER:end]), length)
 
     def _send_indication(self, client: Client, message: Message, now: float) -> None:
-        """RFC 8656 11.2: whatever is wrong, it is dropped without a word."""
+        """Relay a Send indication (RFC 8656 11.2); drop it silently if anything is wrong."""
         source = self._table.live(client, now)
         if source is None:
             self.drops["no allocation"] += 1
@@ -152,7 +151,7 @@ class Relay:
 
 
 def _data_indication(source: Allocation, data: bytes | memoryview) -> bytes:
-    """RFC 8656 11.3."""
+    """Make a Data indication (RFC 8656 11.3)."""
     transaction = os.urandom(12)
     body = source.peer_attribute + stun.attribute(Attribute.DATA, bytes(data))
     return _HEADER.pack(_DATA_INDICATION, len(body)) + stun.MAGIC_COOKIE + transaction + body

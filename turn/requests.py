@@ -1,7 +1,6 @@
-"""Answers to STUN and TURN requests, by RFC 8489 and RFC 8656.
+"""Answers to STUN and TURN requests, as in RFC 8489 and RFC 8656.
 
-Owns authentication and what each request does to the table. Pure: the time is an argument. Imports
-`turn.stun`, `turn.fields`, `turn.access`, `turn.allocations` and `turn.limits`.
+Owns authentication, and what each request does to the table. Pure: the time is an argument.
 
 Left out, as the RFCs allow: MESSAGE-INTEGRITY-SHA256 with PASSWORD-ALGORITHMS (the nonce does not
 offer it), reserved ports, IPv6 relayed addresses, DONT-FRAGMENT, TCP to peers (RFC 6062).
@@ -36,20 +35,20 @@ from turn.stun import (
 )
 
 MIN_CHANNEL = 0x4000
-MAX_CHANNEL = 0x7FFF  # As RFC 5766 had it, for its clients; RFC 8656 12 ends at 0x4FFF.
+MAX_CHANNEL = 0x7FFF  # For clients of RFC 5766; RFC 8656 12 ends at 0x4FFF.
 
 _UDP = 17
 _RESERVE_NEXT = 0x80  # The R bit of EVEN-PORT.
-_FIRST_OPTIONAL = 0x8000  # From here on a receiver may ignore what it does not know.
-_MAX_UNKNOWN = 16  # As many as are named in an answer.
+_FIRST_OPTIONAL = 0x8000  # A receiver may ignore unknown attributes from here on.
+_MAX_UNKNOWN = 16  # An answer names at most this many.
 
-# DONT-FRAGMENT is left out: "does not support" it is answered as if it were unknown (8656 7.2).
+# A server without DONT-FRAGMENT answers as if the attribute were unknown (RFC 8656 7.2).
 KNOWN = frozenset(Attribute) - {Attribute.DONT_FRAGMENT}
 
 
 @dataclass(frozen=True, slots=True)
 class _Signed:
-    """A request whose integrity was right."""
+    """A request with a valid MESSAGE-INTEGRITY."""
 
     client: Client
     message: Message
@@ -79,7 +78,7 @@ class Requests:
         }
 
     def answer(self, client: Client, message: Message, now: float) -> bytes | None:
-        """The answer to a request; None where the method is none of a relay's."""
+        """Return the answer to a request; None if the method is not one of a relay."""
         handler = self._handlers.get(message.method)
         if handler is None and message.method != Method.BINDING:
             return None
@@ -101,7 +100,7 @@ class Requests:
         return encode(message.method, kind, message.transaction, attributes, key)
 
     def _authenticate(self, client: Client, message: Message, now: float) -> tuple[_Signed, bytes]:
-        """Check a request as RFC 8489 9.2.4 says, and give the key for its answer."""
+        """Check a request as in RFC 8489 9.2.4, and return it with the key for its answer."""
         if message.integrity is None:
             raise self._ask(401, client, now)
         username = message.get(Attribute.USERNAME)
@@ -117,8 +116,8 @@ class Requests:
         if not message.is_signed_with(key):
             raise self._ask(401, client, now)
         allocation = self._table.live(client, now)
-        # An allocation outlives the credentials that made it, as with coturn: a call goes on while
-        # its peer is in the room, and `revoke` ends it. Nothing new is had with them.
+        # As in coturn, an allocation outlives the credentials that made it: a call continues while
+        # its peer is in the room, and `revoke` ends it. Expired credentials make nothing new.
         mine = allocation is not None and allocation.username == username
         if not mine and self._access.is_expired(username):
             raise self._ask(401, client, now)
@@ -129,7 +128,7 @@ class Requests:
         return Refused(code, [(Attribute.REALM, REALM.encode()), (Attribute.NONCE, nonce)])
 
     def _allocate(self, request: _Signed) -> list[AttributeValue]:
-        """RFC 8656 7.2, its steps in their order."""
+        """Make an allocation: the steps of RFC 8656 7.2, in their order."""
         message, now = request.message, request.now
         existing = self._table.live(request.client, now)
         if existing is not None:
@@ -157,7 +156,7 @@ class Requests:
         return allocation.answer
 
     def _refresh(self, request: _Signed) -> list[AttributeValue]:
-        """RFC 8656 8.2."""
+        """Refresh or delete an allocation (RFC 8656 8.2)."""
         allocation = self._allocation_of(request)
         family = request.message.get(Attribute.REQUESTED_ADDRESS_FAMILY)
         if family is not None and read_family(family) != FAMILY_IPV4:
@@ -172,7 +171,7 @@ class Requests:
         return [(Attribute.LIFETIME, lifetime.to_bytes(4, "big"))]
 
     def _create_permission(self, request: _Signed) -> list[AttributeValue]:
-        """RFC 8656 9.2: all of them or none."""
+        """Permit all named peers or none (RFC 8656 9.2)."""
         allocation = self._allocation_of(request)
         values = request.message.all(Attribute.XOR_PEER_ADDRESS)
         if not values:
@@ -183,7 +182,7 @@ class Requests:
         return []
 
     def _channel_bind(self, request: _Signed) -> list[AttributeValue]:
-        """RFC 8656 12.2."""
+        """Bind a channel to a peer (RFC 8656 12.2)."""
         allocation = self._allocation_of(request)
         number_value = request.message.get(Attribute.CHANNEL_NUMBER)
         peer = request.message.get(Attribute.XOR_PEER_ADDRESS)
@@ -210,13 +209,13 @@ class Requests:
         return allocation
 
     def _lifetime(self, message: Message) -> int:
-        """What is asked for, but no less than the default and no more than the maximum."""
+        """Return the requested lifetime, but at least the default and at most the maximum."""
         asked = read_number(message, Attribute.LIFETIME) or 0
         return max(self._limits.default_lifetime, min(asked, self._limits.max_lifetime))
 
 
 def _wanted(message: Message) -> tuple[bool, list[AttributeValue]]:
-    """Check what an Allocate request asks for: an even port or not, and what else to answer."""
+    """Check an Allocate request. Return whether it wants an even port, and what else to answer."""
     transport = message.get(Attribute.REQUESTED_TRANSPORT)
     if transport is None or len(transport) != 4:
         raise Refused(400)
@@ -229,7 +228,7 @@ def _wanted(message: Message) -> tuple[bool, list[AttributeValue]]:
     if message.get(Attribute.RESERVATION_TOKEN) is not None:
         if even is not None or family is not None or extra is not None:
             raise Refused(400)
-        raise Refused(508)  # No port was ever reserved, so no token is good.
+        raise Refused(508)  # No port is ever reserved, so no token is valid.
     if extra is not None and (family is not None or reserve or read_family(extra) != FAMILY_IPV6):
         raise Refused(400)
     if family is not None and read_family(family) != FAMILY_IPV4:
@@ -256,6 +255,6 @@ def _refuse_unknown(message: Message) -> None:
 
 
 def unknown_attributes(message: Message) -> list[int]:
-    """The attributes that must be understood and are not (RFC 8489 6.3.1)."""
+    """Return the attributes that must be understood but are not (RFC 8489 6.3.1)."""
     found = (kind for kind, _ in message.attributes)
     return list(dict.fromkeys(k for k in found if k < _FIRST_OPTIONAL and k not in KNOWN))

@@ -1,7 +1,7 @@
-"""Which ICE servers a peer is told of: none, a fixed list, or coturn with fresh credentials.
+"""Which ICE servers a peer gets: none, a fixed list, or coturn with new credentials.
 
-Owns `TurnServers`, the interface behind which the kinds of TURN look alike, and three of its
-implementations. Imports `turn.credentials` only, and reads no clock: the time is an argument.
+Owns `TurnServers`, the common interface of all kinds of TURN, and three of its implementations.
+Reads no clock: the time is an argument.
 """
 
 import copy
@@ -17,30 +17,30 @@ IceServer = dict[str, Any]
 
 @dataclass(frozen=True)
 class Grant:
-    """What one peer may use. `expires` in seconds of Unix time; None: it never expires."""
+    """What one peer may use. `expires` is Unix time in seconds; None: it never expires."""
 
     ice_servers: tuple[IceServer, ...] = field(repr=False)
     expires: float | None
 
 
 class TurnServers(Protocol):
-    """Hands out ICE servers to peers and takes them back."""
+    """Gives ICE servers to peers, and revokes them."""
 
     def issue(self, peer_id: str, origin: str, now: float) -> Grant:
         """Return the ICE servers for one peer.
 
         Parameters
         ----------
-        peer_id: whom they are for.
-        origin: scheme, host and port by which that peer reached its page.
-        now: the time, in seconds of Unix time.
+        peer_id: the peer that gets them.
+        origin: scheme, host and port of the page, as that peer reached it.
+        now: Unix time in seconds.
         """
 
     def revoke(self, peer_id: str) -> None:
-        """Take back what was issued to a peer, as far as that is possible; it has left."""
+        """Revoke what a peer got, as far as possible. Called when the peer has left."""
 
     def describe(self) -> str:
-        """Say in one line, for a person, what TURN there is; never a secret."""
+        """Describe this kind of TURN to a person, in one line and without a secret."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,16 @@ class NoTurn:
         return Grant((), None)
 
     def revoke(self, peer_id: str) -> None:
-        """Nothing was issued."""
+        """Do nothing, because nothing was issued."""
 
     def describe(self) -> str:
-        """Say in one line, for a person, what TURN there is."""
+        """Describe it to a person, in one line."""
         return "TURN: none. Phone and laptop must reach each other directly."
 
 
 @dataclass(frozen=True)
 class StaticServers:
-    """The same list for everybody, as it stands in the configuration.
+    """The same list for everybody, exactly as in the configuration.
 
     Parameters
     ----------
@@ -75,10 +75,10 @@ class StaticServers:
         return Grant(tuple(copy.deepcopy(server) for server in self.ice_servers), None)
 
     def revoke(self, peer_id: str) -> None:
-        """Credentials that everybody shares cannot be taken from one peer."""
+        """Do nothing: credentials that everybody shares cannot be revoked for one peer."""
 
     def describe(self) -> str:
-        """Say in one line, for a person, what TURN there is; never a credential."""
+        """Describe it to a person, in one line and without a credential."""
         count = len(self.ice_servers)
         return f"TURN: {count} ICE server{'' if count == 1 else 's'} from the configuration."
 
@@ -91,7 +91,7 @@ class Coturn:
     ----------
     urls: its TURN URIs (RFC 7065).
     secret: coturn's `static-auth-secret`.
-    lifetime: for how long credentials are good, in seconds.
+    lifetime: how long credentials are valid, in seconds.
     """
 
     urls: Sequence[str]
@@ -99,7 +99,7 @@ class Coturn:
     lifetime: float
 
     def issue(self, peer_id: str, origin: str, now: float) -> Grant:
-        """Return coturn's URLs with fresh credentials for this peer."""
+        """Return coturn's URLs with new credentials for this peer."""
         credentials = ephemeral(self.secret, peer_id, now, self.lifetime)
         server: IceServer = {
             "urls": list(self.urls),
@@ -109,8 +109,8 @@ class Coturn:
         return Grant((server,), credentials.expires)
 
     def revoke(self, peer_id: str) -> None:
-        """Coturn knows no revocation of REST credentials: they expire."""
+        """Do nothing: coturn cannot revoke REST credentials, which expire."""
 
     def describe(self) -> str:
-        """Say in one line, for a person, what TURN there is; never the secret."""
+        """Describe it to a person, in one line and without the secret."""
         return f"TURN: coturn at {', '.join(self.urls)}."

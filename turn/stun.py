@@ -1,11 +1,12 @@
 """The STUN wire format (RFC 8489), as far as a TURN relay speaks it (RFC 8656).
 
-Owns bytes to message and back: framing, integrity, fingerprint, addresses. Says nothing of what a
-message means, keeps no state. Imports nothing of the project.
+Turns bytes into messages and back: framing, integrity, fingerprint, addresses. Does not interpret
+messages and keeps no state.
 
-aioice has a codec too, a client's: it drops the attributes that it does not know, which a server
-must name in its answer (RFC 8489 6.3.1), keeps one XOR-PEER-ADDRESS of several and the last of
-equal attributes, and its import doubles the start of the server. The tests hold the two together.
+aioice has a codec too, but it is made for clients. It drops attributes that it does not know, and a
+server must name those in its answer (RFC 8489 6.3.1). It keeps only one of several XOR-PEER-ADDRESS
+attributes, and the last of several equal ones. And importing it doubles the server's start time.
+Tests compare the two codecs.
 """
 
 import binascii
@@ -22,13 +23,13 @@ FAMILY_IPV4 = 0x01
 FAMILY_IPV6 = 0x02
 
 _FINGERPRINT_XOR = 0x5354554E
-_INTEGRITY_BYTES = 24  # With the attribute's own header.
+_INTEGRITY_BYTES = 24  # Including the attribute's own header.
 _FINGERPRINT_BYTES = 8
 _METHOD_BITS = 0x3EEF
 _KIND_BITS = 0x0110
 
 AttributeValue = tuple[int, bytes]
-"""The type of an attribute and its value, without padding."""
+"""The type and the value of an attribute, without padding."""
 
 
 class Method(IntEnum):
@@ -44,7 +45,7 @@ class Method(IntEnum):
 
 
 class Kind(IntEnum):
-    """The class of a message; `class` is taken in Python."""
+    """The class of a message; Python reserves the word `class`."""
 
     REQUEST = 0x000
     INDICATION = 0x010
@@ -84,9 +85,8 @@ class Message:
 
     Attributes
     ----------
-    attributes: in their order; what stands after MESSAGE-INTEGRITY is not among them, nor are
-        MESSAGE-INTEGRITY and FINGERPRINT.
-    integrity: the value of MESSAGE-INTEGRITY, not checked yet; None: there is none.
+    attributes: in their order, without MESSAGE-INTEGRITY, everything after it, and FINGERPRINT.
+    integrity: the value of MESSAGE-INTEGRITY, not checked yet; None if there is none.
     covered: the bytes that it covers.
     """
 
@@ -98,22 +98,22 @@ class Message:
     covered: bytes
 
     def get(self, kind: Attribute) -> bytes | None:
-        """The first attribute of a type; further ones do not count (RFC 8489 section 14)."""
+        """Return the first attribute of a type; later ones do not count (RFC 8489 14)."""
         return next((value for found, value in self.attributes if found == kind), None)
 
     def all(self, kind: Attribute) -> list[bytes]:
-        """All attributes of a type."""
+        """Return all attributes of a type."""
         return [value for found, value in self.attributes if found == kind]
 
     def is_signed_with(self, key: bytes) -> bool:
-        """Whether MESSAGE-INTEGRITY is there and right."""
+        """Whether MESSAGE-INTEGRITY is present and correct."""
         if self.integrity is None:
             return False
         return hmac.compare_digest(self.integrity, hmac.digest(key, self.covered, "sha1"))
 
 
 def parse(data: bytes) -> Message | None:
-    """Read one whole message; None where it is no well-formed STUN message."""
+    """Read one whole message; return None if it is not a well-formed STUN message."""
     if len(data) < HEADER_BYTES or data[0] & 0xC0 or data[4:8] != MAGIC_COOKIE:
         return None
     number, length = struct.unpack_from("!HH", data)
@@ -124,7 +124,7 @@ def parse(data: bytes) -> Message | None:
     covered = b""
     position = HEADER_BYTES
     while position < len(data):
-        # The rest is a multiple of 4 and not 0: the four bytes are there.
+        # The rest is a multiple of 4 and not 0, so there are at least four bytes.
         kind, size = struct.unpack_from("!HH", data, position)
         end = position + 4 + size
         if end > len(data):
@@ -135,7 +135,7 @@ def parse(data: bytes) -> Message | None:
             if size != 4 or after != len(data) or value != _fingerprint(data[:position]):
                 return None
         elif integrity is not None:
-            pass  # Not covered by the integrity, so not to be believed (RFC 8489 section 14.5).
+            pass  # The integrity does not cover it, so it cannot be trusted (RFC 8489 14.5).
         elif kind == Attribute.MESSAGE_INTEGRITY:
             if size != _INTEGRITY_BYTES - 4:
                 return None
@@ -155,7 +155,7 @@ def encode(
     attributes: Iterable[AttributeValue],
     key: bytes | None = None,
 ) -> bytes:
-    """Write a message with FINGERPRINT, and with MESSAGE-INTEGRITY where there is a key."""
+    """Write a message with FINGERPRINT, and with MESSAGE-INTEGRITY if there is a key."""
     header = struct.pack("!HH4s12s", method | kind, 0, MAGIC_COOKIE, transaction)
     data = header + b"".join(attribute(number, value) for number, value in attributes)
     if key is not None:
@@ -167,7 +167,7 @@ def encode(
 
 
 def attribute(kind: int, value: bytes) -> bytes:
-    """Write one attribute, padded."""
+    """Write one attribute, with padding."""
     return struct.pack("!HH", kind, len(value)) + value + bytes(-len(value) % 4)
 
 
@@ -182,7 +182,7 @@ def xor_address(host: str, port: int, transaction: bytes) -> bytes:
 def read_xor_address(
     value: bytes, transaction: bytes
 ) -> tuple[IPv4Address | IPv6Address, int] | None:
-    """Read the value of an XOR-...-ADDRESS attribute; None where it is malformed."""
+    """Read the value of an XOR-...-ADDRESS attribute; return None if it is malformed."""
     if len(value) < 2 or (value[1], len(value)) not in ((FAMILY_IPV4, 8), (FAMILY_IPV6, 20)):
         return None
     plain = _xor(value[2:], transaction)
@@ -195,14 +195,14 @@ def error_code(code: int, reason: str) -> bytes:
 
 
 def _xor(plain: bytes, transaction: bytes) -> bytes:
-    # The port is combined with the start of the cookie, the address with cookie and transaction.
+    # The port is XORed with the start of the cookie, the address with cookie and transaction.
     pad = (MAGIC_COOKIE[:2] + MAGIC_COOKIE + transaction)[: len(plain)]
     mixed = int.from_bytes(plain, "big") ^ int.from_bytes(pad, "big")
     return mixed.to_bytes(len(plain), "big")
 
 
 def _with_length(data: bytes, end: int) -> bytes:
-    """The message with the length in its header as if it ended there."""
+    """Return the message with the length in its header set as if it ended at `end`."""
     return data[:2] + struct.pack("!H", end - HEADER_BYTES) + data[4:]
 
 

@@ -1,8 +1,7 @@
-"""The relay over TCP, and over TLS once the handshake is done.
+"""The relay over TCP, and over TLS after the handshake.
 
-Owns the connections, the framing of their bytes (RFC 8656 12.5: ChannelData is padded to four),
-and what may wait for a slow client. Imports `turn.allocations`, `turn.limits`
-and `turn.relay`.
+Owns the connections, their framing (RFC 8656 12.5: ChannelData is padded to four bytes), and the
+limit on what may wait for a slow client.
 """
 
 import asyncio
@@ -22,14 +21,14 @@ from turn.stun import HEADER_BYTES, MAGIC_COOKIE
 log = logging.getLogger(__name__)
 
 BATCH = 32
-"""Messages of one connection taken in one go; then others have their turn on the event loop."""
+"""Messages of one connection handled at a time, before other tasks get to run."""
 
 _READ_BYTES = 65536
 _CHANNEL_HEADER = 4
 
 
 class NotStun(Exception):
-    """The bytes are neither STUN nor ChannelData; where the next message begins is not known."""
+    """The bytes are neither STUN nor ChannelData, so nobody knows where the next message begins."""
 
 
 class TcpClient:
@@ -44,9 +43,9 @@ class TcpClient:
         self.idle_since: float | None = None
 
     def send(self, data: bytes | memoryview) -> bool:
-        """Send one message, unless too much waits already."""
+        """Send one message, unless too much is waiting already."""
         try:
-            # A copy: the stream keeps what it cannot send at once.
+            # A copy, because the stream keeps what it cannot send at once.
             self.stream.write(bytes(data) + bytes(-len(data) % 4))
         except (StreamBufferFullError, StreamClosedError):
             return False
@@ -54,13 +53,13 @@ class TcpClient:
 
 
 class TcpConnections:
-    """Serves the relay on connections that others have accepted.
+    """Serves the relay on connections that other code has accepted.
 
     Parameters
     ----------
-    relay: takes the messages.
-    limits: how many connections, and how much may wait in one.
-    clock: seconds, only forward.
+    relay: handles the messages.
+    limits: how many connections there may be, and how much may wait in each.
+    clock: returns seconds; only goes forward.
     """
 
     def __init__(self, relay: Relay, limits: RelayLimits, clock: Callable[[], float]) -> None:
@@ -73,15 +72,15 @@ class TcpConnections:
         return len(self._tasks)
 
     def accept(self, connection: socket.socket, address: tuple[str, int]) -> None:
-        """Serve a connection of which no byte has been read yet."""
-        with contextlib.suppress(OSError):  # What waits in the kernel cannot be dropped.
+        """Serve a connection from which no byte has been read yet."""
+        with contextlib.suppress(OSError):  # Data that waits in the kernel cannot be dropped.
             connection.setsockopt(
                 socket.SOL_SOCKET, socket.SO_SNDBUF, self._limits.tcp_buffer_bytes
             )
         self._serve(IOStream(connection), address, "tcp", b"")
 
     def accept_stream(self, stream: IOStream, first: bytes) -> None:
-        """Serve a stream after its TLS handshake, of which `first` was read already."""
+        """Serve a stream after its TLS handshake; `first` has already been read from it."""
         try:
             address = stream.socket.getpeername()
         except OSError:
@@ -135,7 +134,7 @@ class TcpConnections:
         buffer = bytearray(first)
         while True:
             messages = split(buffer)
-            # At least once: where bytes wait already, reading does not give way by itself.
+            # At least once: if bytes are waiting already, reading does not let other tasks run.
             for start in range(0, len(messages) or 1, BATCH):
                 for message in messages[start : start + BATCH]:
                     self._relay.receive(client, memoryview(message), self._clock())
@@ -155,11 +154,11 @@ class TcpConnections:
 
 
 def split(buffer: bytearray) -> list[bytearray]:
-    """Take all whole messages out of the front of a buffer.
+    """Take all whole messages from the front of a buffer.
 
     Raises
     ------
-    NotStun: what comes next is no message.
+    NotStun: the next bytes are not a message.
     """
     messages = []
     start = 0
@@ -174,7 +173,7 @@ def split(buffer: bytearray) -> list[bytearray]:
 
 
 def _size(buffer: bytearray, start: int) -> int:
-    """The size of the message that starts there, with its padding."""
+    """Return the size of the message that begins at `start`, with its padding."""
     length = int.from_bytes(buffer[start + 2 : start + 4], "big")
     kind = buffer[start] >> 6
     if kind == 1:
@@ -186,7 +185,7 @@ def _size(buffer: bytearray, start: int) -> int:
 
 
 def _plain(address: tuple[str, int]) -> tuple[str, int]:
-    """The client's address; IPv4 as such where a socket for both families has it in IPv6."""
+    """Return the client's address, as plain IPv4 if a socket for both families has it in IPv6."""
     host, port = address[:2]
     mapped = getattr(ipaddress.ip_address(host), "ipv4_mapped", None)
     return (str(mapped) if mapped else host, port)

@@ -1,9 +1,9 @@
 """The relay over UDP: one socket for each local address.
 
-Owns the sockets and the clients behind them. Imports `turn.allocations` and `turn.relay`.
+Owns the sockets and the clients behind them.
 
-A socket on the wildcard address would answer from whatever address the kernel picks, and browsers
-drop an answer from an address that they did not ask.
+A socket on the wildcard address would answer from whichever address the kernel picks, and browsers
+drop an answer that comes from another address than the one they asked.
 """
 
 import contextlib
@@ -19,27 +19,27 @@ from turn.relay import Relay
 log = logging.getLogger(__name__)
 
 BATCH = 128
-"""Packets taken in one go; then others have their turn on the event loop."""
+"""Packets handled at a time, before other tasks get to run."""
 
-_BUFFER_BYTES = 4 * 1024 * 1024  # The kernel gives what it allows.
+_BUFFER_BYTES = 4 * 1024 * 1024  # The kernel gives as much of this as it allows.
 _MAX_DATAGRAM = 65536
 
 
 class UdpClient:
-    """A client's address, and the socket by which it came."""
+    """A client's address, and the socket that it uses."""
 
     __slots__ = ("_socket", "_to", "address", "allocation", "name")
 
     def __init__(self, through: socket.socket, source: tuple[str, int]) -> None:
         self._socket = through
         self._to = source
-        # With IPv6 a source has two numbers more.
+        # An IPv6 source has two more numbers.
         self.address = source[:2]
         self.name = f"udp {self.address[0]} {self.address[1]}"
         self.allocation: Allocation | None = None
 
     def send(self, data: bytes | memoryview) -> bool:
-        """Send one datagram, unless the socket has no room or the network is away."""
+        """Send one datagram, unless the socket is full or the network is down."""
         try:
             self._socket.sendto(data, self._to)
         except OSError:
@@ -54,12 +54,12 @@ class UdpEndpoint:
     ----------
     address: an IP address of this host.
     port: 0 picks a free one.
-    relay: takes the packets.
-    clock: seconds, only forward.
+    relay: handles the packets.
+    clock: returns seconds; only goes forward.
 
     Raises
     ------
-    OSError: the address is not this host's, or the port is in use.
+    OSError: the address is not one of this host, or the port is in use.
     """
 
     def __init__(self, address: str, port: int, relay: Relay, clock: Callable[[], float]) -> None:
@@ -82,7 +82,7 @@ class UdpEndpoint:
         self._socket.close()
 
     def sweep(self) -> None:
-        """Forget clients that have no allocation any more."""
+        """Forget clients that no longer have an allocation."""
         for source in [s for s, client in self._clients.items() if client.allocation is None]:
             del self._clients[source]
 
@@ -95,7 +95,7 @@ class UdpEndpoint:
             except (BlockingIOError, InterruptedError):
                 return
             except ConnectionResetError:
-                continue  # On Windows: a client that an answer went to is gone.
+                continue  # Windows: a client that we answered is gone.
             except OSError as error:
                 log.warning("Cannot receive over UDP: %s", error)
                 return
@@ -106,7 +106,7 @@ class UdpEndpoint:
                 self._receive_from_stranger(source, size, now)
 
     def _receive_from_stranger(self, source: tuple[str, int], size: int, now: float) -> None:
-        # Whoever has no allocation is not remembered: addresses are easily forged.
+        # A client without an allocation is not remembered, because addresses are easy to forge.
         client = UdpClient(self._socket, source)
         self._relay.receive(client, self._view[:size], now)
         if client.allocation is not None:
@@ -121,7 +121,7 @@ def _bind(address: str, port: int) -> socket.socket:
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-            with contextlib.suppress(OSError):  # macOS refuses what Linux cuts down.
+            with contextlib.suppress(OSError):  # macOS refuses a size that Linux would reduce.
                 bound.setsockopt(socket.SOL_SOCKET, option, _BUFFER_BYTES)
         bound.bind((address, port))
     except OSError:

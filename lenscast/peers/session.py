@@ -1,15 +1,17 @@
 """The peer connections of one peer: a session for each remote peer.
 
-Owns what a sender and a receiver have in common: the life of their RTCPeerConnections, ICE
-servers, and trickled candidates. Imports `lenscast.peers.tasks` and `signaling.room.messages`.
+Owns the life of the RTCPeerConnections, ICE servers, and trickled candidates; what a session
+negotiates is not decided here.
 """
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from aiortc import (
+    RTCBundlePolicy,
     RTCConfiguration,
     RTCIceServer,
     RTCPeerConnection,
@@ -53,6 +55,11 @@ _BAD_INPUT = (
 )
 
 
+# What tells one connection from another: the session's id (RFC 8866 5.2), its certificates
+# (RFC 8122 5), and the name that each generation of ICE has (RFC 8839 5.4).
+_IDENTITY = re.compile(r"^(o=\S+ \S+|a=fingerprint:.*\S|a=ice-ufrag:.*\S)", re.MULTILINE)
+
+
 class SessionFailed(Exception):
     """The connection with one remote peer cannot be made; the sentence says why."""
 
@@ -63,6 +70,7 @@ class Session:
     Attributes
     ----------
     peer_id: the remote peer's id.
+    offers: whether this side makes the offers, and the other one answers.
     connection: the RTCPeerConnection.
     drop: ends this session, for the reason given; None where that needs no mention.
     begun: when it began, in seconds of the event loop.
@@ -74,8 +82,11 @@ class Session:
         configuration: RTCConfiguration,
         drop: Callable[[str | None], None],
         tasks: Tasks,
+        *,
+        offers: bool,
     ) -> None:
         self.peer_id = peer_id
+        self.offers = offers
         self.connection = RTCPeerConnection(configuration)
         self.drop = drop
         self.begun = asyncio.get_running_loop().time()
@@ -83,6 +94,7 @@ class Session:
         self._inbox: asyncio.Queue[Offer | Answer | IceCandidate] = asyncio.Queue(INBOX)
         self._helpers: list[asyncio.Task[None]] = []
         self._gathering: asyncio.Future[None] | None = None
+        self._remote: frozenset[str] | None = None
         self.connection.on("connectionstatechange", self._on_state)
 
     def hand(self, message: Offer | Answer | IceCandidate) -> None:
@@ -91,6 +103,15 @@ class Session:
             self._inbox.put_nowait(message)
         except asyncio.QueueFull:
             self.drop("it sends messages faster than they can be dealt with")
+
+    def continues(self, offer: Offer) -> bool:
+        """Whether an offer is for this connection, and not for another one with the same peer.
+
+        aiortc has no ICE restart: an offer that asks for one is for another connection too.
+        """
+        remote = frozenset(_IDENTITY.findall(offer.sdp))
+        self._remote = self._remote or remote
+        return self._remote == remote
 
     async def next(self) -> Offer | Answer | IceCandidate:
         """The next message from the remote peer."""
@@ -127,10 +148,13 @@ class Session:
         try:
             await self.connection.setRemoteDescription(description)
         except _BAD_INPUT as error:
-            # The error's text may quote the SDP.
-            raise SessionFailed(f"its {message.type} is unusable ({type(error).__name__})") from (
-                error
-            )
+            raise _unusable(message, error) from error
+        except RuntimeError as error:
+            # aiortc looks for the codec of an fmtp line with next(). Where there is none a
+            # coroutine cannot let that StopIteration out as it is (PEP 479).
+            if not isinstance(error.__cause__, StopIteration):
+                raise
+            raise _unusable(message, error.__cause__) from error
 
     async def add(self, message: IceCandidate) -> None:
         """Add a candidate; one that cannot be read is passed over, as it is no harm."""
@@ -151,6 +175,10 @@ class Session:
                 await self._end_consent()
         except TimeoutError:
             log.info("the TURN server does not answer; its allocation is left to expire")
+        except _BAD_INPUT as error:
+            # A description that bundles sections which it does not have leaves aiortc without a
+            # transport; it has stopped those that it had.
+            log.info("a connection with %s was broken (%s)", self.peer_id, type(error).__name__)
 
     async def _end_consent(self) -> None:
         """End what asks for consent (RFC 7675) on a connection that is closed.
@@ -182,6 +210,7 @@ class Sessions:
     serve: what a session does, until it is cancelled.
     ice_servers: as `registered` and `turn-config` carry them; assign to change them.
     relay_only: connect through a TURN relay only.
+    on_failed: called with a session that has ended because no packets get through.
     """
 
     def __init__(
@@ -191,11 +220,13 @@ class Sessions:
         ice_servers: Iterable[IceServer],
         *,
         relay_only: bool,
+        on_failed: Callable[[Session], None] = lambda _session: None,
     ) -> None:
         self.ice_servers = tuple(ice_servers)
         self._tasks = tasks
         self._serve = serve
         self._relay_only = relay_only
+        self._on_failed = on_failed
         self._sessions: dict[str, tuple[Session, asyncio.Task[None]]] = {}
 
     def __bool__(self) -> bool:
@@ -204,19 +235,37 @@ class Sessions:
     def __contains__(self, peer_id: str) -> bool:
         return peer_id in self._sessions
 
-    def begin(self, peer_id: str) -> None:
-        """Start a session with a peer; one that there was with it ends."""
+    def begin(self, peer_id: str, *, offers: bool) -> None:
+        """Start a session with a peer; one that there was with it ends.
+
+        Parameters
+        ----------
+        peer_id: the remote peer's id.
+        offers: whether this side makes the offers.
+        """
         self.end(peer_id)
+        configuration = self._configuration(offers=offers)
         session = Session(
-            peer_id, self._configuration(), lambda why: self._drop(session, why), self._tasks
+            peer_id,
+            configuration,
+            lambda why: self._drop(session, why),
+            self._tasks,
+            offers=offers,
         )
         self._sessions[peer_id] = session, self._tasks.start(self._run(session), f"peer {peer_id}")
 
     def renew(self, peer_id: str) -> None:
-        """Start another session with a peer that asks for it, unless one has only just begun."""
+        """Offer another session to a peer that asks for it, unless one has only just begun."""
         now = asyncio.get_running_loop().time()
         if peer_id not in self or now - self._sessions[peer_id][0].begun >= RENEWAL_SECONDS:
-            self.begin(peer_id)
+            self.begin(peer_id, offers=True)
+
+    def answer(self, peer_id: str, offer: Offer) -> None:
+        """Give an offer to the session with a peer; it begins another one where it has to."""
+        if peer_id not in self or not self._sessions[peer_id][0].continues(offer):
+            self.begin(peer_id, offers=False)
+            self._sessions[peer_id][0].continues(offer)
+        self.hand(offer)
 
     def hand(self, message: Offer | Answer | IceCandidate) -> None:
         """Give a message to the session that it is for; to none if that has ended."""
@@ -228,6 +277,11 @@ class Sessions:
         if peer_id in self._sessions:
             _, task = self._sessions.pop(peer_id)
             task.cancel()
+
+    def end_all(self) -> None:
+        """End all sessions."""
+        for peer_id in list(self._sessions):
+            self.end(peer_id)
 
     async def _run(self, session: Session) -> None:
         try:
@@ -245,16 +299,26 @@ class Sessions:
         if why is not None:
             log.warning("the connection with %s has ended: %s", session.peer_id, why)
         self.end(session.peer_id)
+        if session.connection.connectionState == "failed":
+            self._on_failed(session)
 
     def _is_current(self, session: Session) -> bool:
         current = self._sessions.get(session.peer_id)
         return current is not None and current[0] is session
 
-    def _configuration(self) -> RTCConfiguration:
+    def _configuration(self, *, offers: bool) -> RTCConfiguration:
         policy = RTCIceTransportPolicy.RELAY if self._relay_only else RTCIceTransportPolicy.ALL
         # Without a list aiortc would ask a public STUN server.
         servers = [server for entry in self.ice_servers for server in _servers(entry)]
-        return RTCConfiguration(iceServers=servers, iceTransportPolicy=policy)
+        # Sound and picture by one path, as every browser does. Whoever answers learns that only
+        # from the offer, and aiortc would take the wrong section for the first one.
+        bundle = RTCBundlePolicy.MAX_BUNDLE if offers else RTCBundlePolicy.BALANCED
+        return RTCConfiguration(iceServers=servers, iceTransportPolicy=policy, bundlePolicy=bundle)
+
+
+def _unusable(message: Offer | Answer, error: BaseException) -> SessionFailed:
+    # The error's text may quote the SDP.
+    return SessionFailed(f"its {message.type} is unusable ({type(error).__name__})")
 
 
 def _take_error(gathering: "asyncio.Future[None]") -> None:

@@ -1,7 +1,6 @@
 /**
- * Control of a phone's camera from the laptop: its quality, what it keeps up when there is too little
- * for all, and which of its cameras. Imports presets and
- * the DOM helpers of view.
+ * Controls a phone's camera from the laptop: its quality, what matters more when the network or the phone is too slow,
+ * and which of its cameras is used.
  */
 
 import { readPresets } from "../lib/page/settings.js";
@@ -10,7 +9,7 @@ import { byId, show } from "../lib/page/view.js";
 /** @typedef {import("../lib/signaling/protocol.js").CameraState} CameraState */
 /** @typedef {import("../lib/signaling/protocol.js").ControlSettings} ControlSettings */
 
-/** What stands for settings that are none of the presets. */
+/** The value that stands for settings which are no preset. */
 const CUSTOM = "";
 
 export class CameraControls {
@@ -21,7 +20,7 @@ export class CameraControls {
   #offered = "";
   /** @type {CameraState | null} */
   #camera = null;
-  /** Whether the camera said something that is not shown yet, because a person is choosing. */
+  /** Whether the camera sent news that is not shown yet, because a person is choosing. */
   #missed = false;
 
   /** @param {(settings: ControlSettings) => void} control */
@@ -40,15 +39,15 @@ export class CameraControls {
    * @param {(value: string) => void} choose
    */
   #listen(select, choose) {
-    // Chromium's :focus-visible does not tell: it matches a select that was clicked, too.
+    // Chromium's :focus-visible is no help: it also matches a select that was clicked.
     let clicked = false;
     select.addEventListener("pointerdown", () => (clicked = true));
     select.addEventListener("keydown", () => (clicked = false));
     select.addEventListener("change", () => {
       this.#missed = false;
       choose(select.value);
-      // After a click the letters of the shortcuts would go on choosing entries. A keyboard is not done yet: on Windows
-      // and Linux each arrow key chooses.
+      // After a click, the letters of the shortcuts would go on choosing entries. Somebody at the keyboard is not done
+      // yet: on Windows and Linux each arrow key is a choice.
       if (clicked) {
         select.blur();
       }
@@ -60,7 +59,7 @@ export class CameraControls {
     });
   }
 
-  /** @param {CameraState | null} camera that of the chosen sender; null before it said anything */
+  /** @param {CameraState | null} camera of the selected phone; null hides the controls */
   render(camera) {
     const choosing = [this.#quality, this.#priority].some((it) => it === document.activeElement);
     this.#missed = choosing && (this.#missed || camera !== this.#camera);

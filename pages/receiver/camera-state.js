@@ -1,5 +1,5 @@
 /**
- * Reads the `state` of a sender, of which the server passes on whatever was sent. Pure; imports types only.
+ * Reads the `state` of a phone. The server does not check what is in it. Pure.
  */
 
 /** @typedef {import("../lib/signaling/protocol.js").CameraState} CameraState */
@@ -9,7 +9,7 @@ const MAX_PRESETS = 16;
 const MAX_NOTICE = 160;
 
 /**
- * Take over what is of the right kind, and leave out the rest.
+ * Keep what has the right type, and leave out the rest.
  * @param {Record<string, unknown>} raw
  * @returns {CameraState}
  */

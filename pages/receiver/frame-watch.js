@@ -1,21 +1,20 @@
 /**
- * Notices that a phone's picture stands still although the connection looks well, and asks for repair.
- * Owns the clock of one phone's picture; what it looks at and whom it asks is given. Imports types only.
+ * Notices that a phone's picture has stopped although its connection looks fine, and asks the phone to repair it.
  */
 
 /**
  * @typedef {object} Watched
- * @property {RTCRtpReceiver | null} receiver what the picture comes through; null while there is none or none is due
- * @property {(restart: true | "anew") => void} ask the phone for another way for the media, or for another connection
+ * @property {RTCRtpReceiver | null} receiver of the picture; null while no picture is expected
+ * @property {(restart: true | "anew") => void} ask the phone for another network path, or for a new connection
  */
 
-/** Between two looks, in milliseconds. */
+/** How often it looks, in milliseconds. */
 const INTERVAL = 500;
-/** Nothing comes at all, not even what a phone sends without a picture (RFC 8834, 4.1): the way is broken. */
+/** Nothing arrives, not even what a phone sends without a picture (RFC 8834, 4.1): the path is broken; milliseconds. */
 const SILENCE = 1_500;
-/** No frame comes, in milliseconds. */
+/** No frame arrives, in milliseconds. */
 const STILL = 3_000;
-/** None comes after a restart, in milliseconds. */
+/** No frame arrives after a restart, in milliseconds. */
 const STILL_BROKEN = 5_000;
 /** Before the first frame, a slow network may need this long, in milliseconds. */
 const FIRST = 10_000;
@@ -26,10 +25,10 @@ export class FrameWatch {
   #receiver = null;
   #frames = 0;
   #bytes = 0;
-  /** When the last frame, and the last byte, came or were first waited for, in milliseconds. */
+  /** When the last frame and the last byte arrived, or when this began to wait for them, in milliseconds. */
   #frameAt = 0;
   #byteAt = 0;
-  /** @type {"restart" | "anew" | null} what was asked for last, since the last frame */
+  /** @type {"restart" | "anew" | null} the last request since the last frame */
   #asked = null;
   #askedAt = 0;
   #timer = 0;
@@ -40,12 +39,11 @@ export class FrameWatch {
     this.#timer = setInterval(() => void this.#look(), INTERVAL);
   }
 
-  /** Whether repair was asked for, and no frame came since. */
+  /** Whether repair was asked for, and no frame has arrived since. */
   get broken() {
     return this.#asked !== null;
   }
 
-  /** Look no more. */
   close() {
     clearInterval(this.#timer);
   }
@@ -79,7 +77,7 @@ export class FrameWatch {
    * @param {number} now
    */
   #begin(receiver, now) {
-    // What was asked for stays asked for: another connection may be as bad as the one before.
+    // The request stands: the new connection may be as bad as the one before.
     this.#receiver = receiver;
     this.#frames = this.#bytes = 0;
     this.#frameAt = this.#byteAt = now;
@@ -115,7 +113,7 @@ export class FrameWatch {
 
 /**
  * @param {RTCStatsReport} report
- * @returns {{ frames: number, bytes: number }} decoded, and received by whatever way
+ * @returns {{ frames: number, bytes: number }} frames decoded, and bytes received on all paths
  */
 function read(report) {
   let frames = 0;

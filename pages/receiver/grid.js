@@ -1,10 +1,9 @@
 /**
- * The arrangement of the tiles: as many columns as make the pictures largest. Owns the grid element's layout;
- * imports nothing.
+ * Arranges the tiles in as many columns as make the pictures largest.
  */
 
 /**
- * How many columns show `count` pictures the largest.
+ * How many columns make `count` pictures as large as possible.
  *
  * @param {number} count
  * @param {number} width of the stage, pixels
@@ -50,13 +49,13 @@ export class Grid {
     this.arrange();
   }
 
-  /** Lay the tiles out anew: their number, a picture's shape or the stage's size changed. */
+  /** Lay the tiles out again, as when a picture has another shape. */
   arrange() {
     const count = this.#tiles.length;
     const { clientWidth, clientHeight } = this.#element;
     const aspect = this.#tiles.reduce((sum, tile) => sum + tile.aspect, 0) / Math.max(count, 1);
     const columns = columnsFor(count, clientWidth, clientHeight, aspect);
-    // Every tile spans two tracks, so that a last row that is not full can start half a tile further in.
+    // Every tile spans two tracks, so that an incomplete last row can be centred.
     this.#element.style.setProperty("--tracks", String(columns * 2));
     const last = count % columns;
     this.#tiles.forEach(({ root }, index) => {

@@ -1,33 +1,28 @@
 /**
- * The invitation of a phone: QR code, link and Copy button, on the waiting screen or in the dialog.
- * Owns these elements; imports the DOM helpers of view.
+ * The invitation for a phone: QR code, link and Copy button, on the waiting screen or in the dialog.
  */
 
-import { byId, show, text } from "../lib/page/view.js";
+import { copyOnClick } from "../lib/page/export.js";
+import { byId, closeByBackdrop, show, text } from "../lib/page/view.js";
 
 /** @typedef {import("../lib/signaling/protocol.js").Invite} Invite */
-
-/** How long the Copy button says that it worked, in milliseconds. */
-const COPIED_FOR = 2000;
 
 export class InviteCard {
   #card = byId("invite-card", HTMLElement);
   #home = byId("invite-home", HTMLElement);
   #dialog = byId("invite-dialog", HTMLDialogElement);
   #link = byId("link", HTMLAnchorElement);
-  #copy = byId("copy", HTMLButtonElement);
-  #copyLabel = this.#copy.textContent ?? "";
-  #timer = 0;
 
   constructor() {
-    this.#copy.addEventListener("click", () => this.#copyLink());
-    byId("invite-close", HTMLButtonElement).addEventListener("click", () => this.close());
-    this.#dialog.addEventListener("click", (event) => {
-      // A click beside the dialog's box has the dialog itself as its target.
-      if (event.target === this.#dialog) {
-        this.close();
-      }
+    copyOnClick(byId("copy", HTMLButtonElement), {
+      content: () => this.#link.href,
+      refused: () => {
+        getSelection()?.selectAllChildren(this.#link);
+        return "Press Ctrl+C";
+      },
     });
+    byId("invite-close", HTMLButtonElement).addEventListener("click", () => this.close());
+    closeByBackdrop(this.#dialog);
     this.#dialog.addEventListener("close", () => this.#home.append(this.#card));
   }
 
@@ -50,7 +45,7 @@ export class InviteCard {
     show(byId("certificate", HTMLElement), local && url.startsWith("https:"));
   }
 
-  /** Show it over the video, to bring in one more phone. */
+  /** Show it over the video, to add another phone. */
   open() {
     if (!this.#dialog.open) {
       this.#dialog.append(this.#card);
@@ -61,33 +56,11 @@ export class InviteCard {
   close() {
     this.#dialog.close();
   }
-
-  get isOpen() {
-    return this.#dialog.open;
-  }
-
-  async #copyLink() {
-    try {
-      await navigator.clipboard.writeText(this.#link.href);
-      this.#say("Copied");
-    } catch {
-      // Refused, or no clipboard without a secure context: the person copies what is selected.
-      getSelection()?.selectAllChildren(this.#link);
-      this.#say("Press Ctrl+C");
-    }
-  }
-
-  /** @param {string} label */
-  #say(label) {
-    text(this.#copy, label);
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => text(this.#copy, this.#copyLabel), COPIED_FOR);
-  }
 }
 
 /**
- * Whether a link leads to a server of this network: by an address or a local name. Its certificate is
- * one that it made itself, as a public one needs a public name.
+ * Whether a link leads to a server on the local network, by an address or a local name. Such a server has made its own
+ * certificate, because public ones are only for public names.
  * @param {URL} url
  */
 function isLocal({ hostname }) {

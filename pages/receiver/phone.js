@@ -1,16 +1,14 @@
 /**
- * One phone that sends: its connection, what it tells of its camera, and its tile.
- * Imports peer, the tile, its panel, the watch, the buffer, the state's reader and the texts; knows neither the socket
- * nor the other senders.
+ * One phone that sends: its connection, what it says about its camera, and its tile. Knows no other phone.
  */
 
-import { Peer } from "../lib/media/peer.js";
+import { AnsweringPeer } from "../lib/media/answering-peer.js";
 import { applyBuffer } from "../lib/media/buffer.js";
 import { StatsPanel } from "../lib/stats/panel.js";
 import { readCameraState } from "./camera-state.js";
+import { FrameWatch } from "./frame-watch.js";
 import { labelFor, noteFor } from "./texts.js";
 import { Tile } from "./tile.js";
-import { FrameWatch } from "./frame-watch.js";
 
 /** @typedef {import("../lib/signaling/protocol.js").CameraState} CameraState */
 /** @typedef {import("../lib/signaling/protocol.js").ClientMessage} ClientMessage */
@@ -18,29 +16,28 @@ import { FrameWatch } from "./frame-watch.js";
 /** @typedef {import("../lib/signaling/protocol.js").Negotiation} Negotiation */
 
 /**
- * @typedef {object} SenderOptions
- * @property {string} id
- * @property {string} [name]
+ * @typedef {object} PhoneOptions
+ * @property {string} id the peer's
+ * @property {string} title what no other phone in the room is called
+ * @property {boolean} named whether the phone itself gave the name in it
  * @property {RTCIceServer[]} iceServers
  * @property {boolean} relayOnly
  * @property {HTMLTemplateElement} template of its tile
  * @property {(message: ClientMessage) => void} send
- * @property {() => void} change anything that the page shows may have changed
- * @property {() => void} interrupted the media does not come any more
+ * @property {() => void} change something that the page shows may have changed
+ * @property {() => void} interrupted no media arrives any more
  * @property {() => void} lost it was away for too long
  * @property {() => void} select a person chose its tile
- * @property {() => void} detail a person asked for the other view of the statistics
+ * @property {() => void} detail a person asked for more or fewer figures
  * @property {(buffer: number) => void} buffer a person chose how long media waits, in milliseconds
  */
 
-/** How long "disconnected" may last before a restart is asked for, in milliseconds; often it mends itself. */
+/** How long "disconnected" may last before this page asks for a restart, in milliseconds: often it passes. */
 const PATIENCE = 2_000;
-/** Before it is asked for once more, in milliseconds. */
+/** How long this page waits before it asks again, in milliseconds. */
 const ASKING_INTERVAL = 5_000;
-/** How long the server keeps the place of a sender that is away, in milliseconds (docs/protocol.md). */
-const AWAY_TIMEOUT = 45_000;
 
-export class Sender {
+export class Phone {
   #options;
   #peer;
   #panel;
@@ -52,14 +49,14 @@ export class Sender {
   /** @type {RTCRtpReceiver[]} */
   #receivers = [];
   #buffer = 0;
-  #mendTimer = 0;
+  #repairTimer = 0;
   #awayTimer = 0;
   #watch = new FrameWatch(() => ({
     receiver: this.#due() ? this.#videoReceiver() : null,
-    ask: (restart) => this.#mend(restart),
+    ask: (restart) => this.#repair(restart),
   }));
 
-  /** @param {SenderOptions} options */
+  /** @param {PhoneOptions} options */
   constructor(options) {
     const { template, id, change, select } = options;
     this.#options = options;
@@ -71,9 +68,8 @@ export class Sender {
       buffer: options.buffer,
       label: () => this.label,
     });
-    this.#peer = new Peer({
+    this.#peer = new AnsweringPeer({
       id,
-      offers: false,
       iceServers: options.iceServers,
       relayOnly: options.relayOnly,
       send: options.send,
@@ -84,22 +80,22 @@ export class Sender {
     this.#peer.prepare();
   }
 
-  /** The connection, for its words; null until there is an offer. */
+  /** Null until the phone has made an offer. */
   get connection() {
     return this.#peer.connection;
   }
 
-  /** Whether its media can come. */
+  /** Whether its media can arrive. */
   get connected() {
     return this.#connection === "connected";
   }
 
-  /** Whether its media comes, as far as is known. */
+  /** Whether its media arrives, as far as this page knows. */
   get flowing() {
     return this.connected && !this.#watch.broken;
   }
 
-  /** What its `state` said last; null until there was one. */
+  /** What its last `state` message said; null before the first. */
   get camera() {
     return this.#camera;
   }
@@ -113,18 +109,22 @@ export class Sender {
     return this.#camera?.status === "paused" ? "paused" : "live";
   }
 
-  /** Whether there is sound to hear: what the sender says, else whether any arrives. */
+  /** Whether there is sound to hear: as the phone says, or else whether any arrives. */
   get sound() {
     return this.#camera?.microphone ?? this.tile.audible;
   }
 
   get label() {
-    return labelFor(this.#options.name, this.#camera);
+    return labelFor(this.title, this.#camera);
   }
 
-  /** What tells this phone from others: its name, by which it is known with another id too, or else its id. */
+  get title() {
+    return this.#options.title;
+  }
+
+  /** What stays the same when it comes back as a new peer: its title, if the phone has a name of its own. */
   get key() {
-    return this.#options.name || this.#options.id;
+    return this.#options.named ? this.title : this.#options.id;
   }
 
   /** @param {Negotiation} message */
@@ -135,7 +135,7 @@ export class Sender {
     this.#peer.receive(message);
   }
 
-  /** @param {object} state what the sender told of its camera */
+  /** @param {object} state what the phone says about its camera */
   setCamera(state) {
     this.#camera = readCameraState({ ...state });
     this.#options.change();
@@ -147,12 +147,13 @@ export class Sender {
   }
 
   /**
-   * It is not among those in the room, but may be on its way, as after a restart of the server. `lost` is called where
-   * it does not come in time.
+   * It is not in the room, but may be coming back, such as after a restart of the server. Calls `lost` if it does not
+   * come in time.
+   * @param {number} patience how long the server keeps the place of a phone that is away, in milliseconds
    */
-  expect() {
+  expect(patience) {
     clearTimeout(this.#awayTimer);
-    this.#awayTimer = setTimeout(() => this.#options.lost(), AWAY_TIMEOUT);
+    this.#awayTimer = setTimeout(() => this.#options.lost(), patience);
   }
 
   /** It is in the room. */
@@ -163,7 +164,7 @@ export class Sender {
     }
   }
 
-  /** Ask it to find another way for its media. */
+  /** Ask it to find another network path for its media. */
   restart() {
     this.control({ restart: true });
   }
@@ -179,17 +180,17 @@ export class Sender {
     this.#receivers.forEach((receiver) => applyBuffer(receiver, buffer));
   }
 
-  /** Show the figures of this moment. */
+  /** Show the current figures. */
   sample() {
     return this.#panel.update(this.#peer.connection);
   }
 
-  /** Begin the figures anew, after a time in which none were taken. */
+  /** Start the figures again, after a time in which none were read. */
   resetSamples() {
     this.#panel.reset();
   }
 
-  /** @param {{ full: boolean }} stats whether all figures are shown, or the first few */
+  /** @param {{ full: boolean }} stats whether all figures are shown, or only the first few */
   render({ full }) {
     const note = noteFor({
       connection: this.#connection,
@@ -204,7 +205,7 @@ export class Sender {
 
   /** End the connection and take the tile away. */
   close() {
-    clearTimeout(this.#mendTimer);
+    clearTimeout(this.#repairTimer);
     clearTimeout(this.#awayTimer);
     this.#watch.close();
     this.#peer.close();
@@ -216,7 +217,7 @@ export class Sender {
    * @param {RTCRtpReceiver} receiver
    */
   #attach(track, receiver) {
-    // Those of an earlier connection have ended.
+    // The tracks of an earlier connection have ended.
     this.#receivers = this.#receivers.filter((other) => other.track.readyState === "live");
     this.#receivers.push(receiver);
     applyBuffer(receiver, this.#buffer);
@@ -229,9 +230,9 @@ export class Sender {
    */
   #changed(state, error) {
     this.#connection = state;
-    clearTimeout(this.#mendTimer);
+    clearTimeout(this.#repairTimer);
     if (state === "disconnected" || state === "failed") {
-      this.#mendLater(state === "failed" ? 0 : PATIENCE);
+      this.#repairLater(state === "failed" ? 0 : PATIENCE);
     }
     if (error) {
       console.warn(`Connection to ${this.#options.id}: ${error.message}`);
@@ -239,27 +240,28 @@ export class Sender {
     }
     this.#options.change();
   }
+
   /** @param {number} delay in milliseconds */
-  #mendLater(delay) {
-    this.#mendTimer = setTimeout(() => {
-      this.#mend(true);
-      this.#mendLater(ASKING_INTERVAL);
+  #repairLater(delay) {
+    this.#repairTimer = setTimeout(() => {
+      this.#repair(true);
+      this.#repairLater(ASKING_INTERVAL);
     }, delay);
   }
 
   /** @param {true | "anew"} restart */
-  #mend(restart) {
+  #repair(restart) {
     this.#options.interrupted();
     this.control({ restart });
   }
 
-  /** Whether frames are to come and somebody may see them. */
+  /** Whether frames should be arriving and somebody may be watching. */
   #due() {
     return this.#camera?.status === "live" && this.connected && this.#inView();
   }
 
   #inView() {
-    // The small window stays while the page is hidden.
+    // The picture-in-picture window stays while the page is hidden.
     const apart = document.pictureInPictureElement === this.tile.video;
     return apart || document.visibilityState === "visible";
   }

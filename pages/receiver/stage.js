@@ -1,10 +1,9 @@
 /**
- * What fills the receiver's window besides the cameras: the waiting screen, the problem, the banner, the title.
- * Imports the texts and the DOM helpers of view.
+ * What the window shows besides the cameras: the waiting screen, the problem, the banner, the title.
  */
 
-import { problemText } from "./texts.js";
 import { byId, show, text } from "../lib/page/view.js";
+import { problemText } from "./texts.js";
 
 /** @typedef {import("../lib/signaling/protocol.js").Phase} Phase */
 
@@ -12,11 +11,12 @@ import { byId, show, text } from "../lib/page/view.js";
  * @typedef {object} Stage
  * @property {Phase} phase
  * @property {string | null} error
- * @property {boolean} hasKey whether the link carries a key
+ * @property {boolean} viewer
+ * @property {boolean} hasKey whether the link has a key
  * @property {boolean} joined whether the server has let this page in
- * @property {string[]} labels of the cameras that are there
+ * @property {string[]} labels of the cameras
  * @property {boolean} stats whether the figures are shown
- * @property {boolean} full whether these are all of them
+ * @property {boolean} full whether all of them are
  */
 
 /** @param {Stage} stage */
@@ -38,9 +38,9 @@ export function renderStage(stage) {
 }
 
 /** @param {Stage} stage */
-function renderProblem({ error, hasKey }) {
+function renderProblem({ error, ...page }) {
   show(byId("problem", HTMLElement), error !== null);
-  const problem = error === null ? null : problemText(error, hasKey);
+  const problem = error === null ? null : problemText(error, page);
   text(byId("problem-title", HTMLElement), problem?.title ?? "");
   text(byId("problem-text", HTMLElement), problem?.text ?? "");
   text(byId("problem-advice", HTMLElement), problem?.advice ?? "");
@@ -66,14 +66,14 @@ function bannerText(phase, cameras) {
     return "";
   }
   return cameras > 0
-    ? "Server lost, reconnecting. The video goes on."
-    : "The connection to the server is lost.";
+    ? "The connection to the server is lost. The video goes on."
+    : "The connection to the server is lost. Reconnecting.";
 }
 
 /** @param {Stage} stage */
-function statusText({ phase, error, hasKey, joined, labels }) {
+function statusText({ phase, error, joined, labels, ...page }) {
   if (error !== null) {
-    return problemText(error, hasKey).title;
+    return problemText(error, page).title;
   }
   if (labels.length === 0) {
     return waitingText(phase, joined);

@@ -1,5 +1,5 @@
 /**
- * What the receiver page says to a person, and when. Imports types only.
+ * What the receiver page and the viewer page say to a person, and when.
  */
 
 /** @typedef {import("../lib/signaling/protocol.js").CameraState} CameraState */
@@ -13,57 +13,61 @@
 /** @type {Record<Problem, ProblemText>} */
 export const PROBLEMS = {
   "bad-link": {
-    title: "This link does not open the room",
-    text: "Its key is wrong, or belongs to another server.",
-    advice: "Copy the receiver link again from the terminal where lenscast runs.",
+    title: "This link does not work",
+    text: "Its key is wrong, or it is for another server.",
+    advice: "Copy the receiver link again from the terminal where lenscast is running.",
   },
   replaced: {
-    title: "This page was replaced",
-    text: "Its place in the room was taken by a newer connection of the same page.",
-    advice: "Go on in the newer window, or load this page again.",
+    title: "This page is open somewhere else",
+    text: "A newer copy of this page has taken its place.",
+    advice: "Use the newer window, or reload this page.",
   },
   "room-full": {
     title: "This room is full",
-    text: "As many receivers watch already as the server allows.",
-    advice: "Close a receiver in another window. This page joins as soon as there is room.",
+    text: "The server does not allow any more windows to watch it.",
+    advice: "Close one of the others. This page joins as soon as there is room.",
   },
   "server-full": {
     title: "The server is full",
-    text: "It has no more rooms to give.",
+    text: "It cannot open any more rooms.",
     advice: "This page keeps trying. Whoever runs the server can raise rooms.max_rooms.",
   },
   "server-gone": {
     title: "The server does not answer",
-    text: "It was stopped, or this laptop is not on its network any more.",
+    text: "It was stopped, or this laptop is no longer on its network.",
     advice: "Start lenscast again, or check the network. This page keeps trying.",
   },
   "no-webrtc": {
     title: "This browser cannot receive video",
-    text: "It has no WebRTC, or an add-on or a policy turned it off.",
-    advice: "Open the link in a current Chrome, Edge, Firefox or Safari.",
+    text: "It does not support WebRTC, or an extension or a policy has turned it off.",
+    advice: "Open the link in an up-to-date Chrome, Edge, Firefox or Safari.",
   },
 };
 
 const NO_KEY = {
-  title: "This link has no key",
-  text: "The part after the # is missing or was cut off, so it does not open a room.",
-  advice: PROBLEMS["bad-link"].advice,
+  title: "This link is incomplete",
+  text: "The key after the # is missing.",
 };
+
+const ASK_AGAIN = "Ask the person who sent you the link to send it again.";
 
 /**
  * @param {string} error
- * @param {boolean} hasKey whether the link carries a key at all
+ * @param {object} page
+ * @param {boolean} page.hasKey whether the link has a key at all
+ * @param {boolean} page.viewer
  * @returns {ProblemText}
  */
-export function problemText(error, hasKey) {
-  if (error === "bad-link" && !hasKey) {
-    return NO_KEY;
+export function problemText(error, { hasKey, viewer }) {
+  const known = PROBLEMS[/** @type {Problem} */ (error)] ?? PROBLEMS["server-gone"];
+  if (error !== "bad-link") {
+    return known;
   }
-  return PROBLEMS[/** @type {Problem} */ (error)] ?? PROBLEMS["server-gone"];
+  return { ...known, ...(hasKey ? {} : NO_KEY), ...(viewer ? { advice: ASK_AGAIN } : {}) };
 }
 
 /**
- * The problem that a refused registration shows; null for what the next attempt mends.
+ * The problem to show when the server does not let this page in; null if the next attempt may succeed.
  * @param {string} code of docs/protocol.md
  * @param {boolean} final
  * @returns {Problem | null}
@@ -82,12 +86,12 @@ export function problemOf(code, final) {
 const PAUSES = {
   hidden: {
     title: "Paused",
-    text: "The phone is locked, or another app or page is in front. Open the page on the phone again.",
+    text: "The phone is locked, or shows another app or page. Open the camera page on the phone again.",
     busy: false,
   },
   interrupted: {
     title: "Camera interrupted",
-    text: "A call or another app has the phone’s camera. The picture comes back by itself when it is free.",
+    text: "A call or another app is using the phone’s camera. The video resumes when the camera is free.",
     busy: true,
   },
 };
@@ -99,7 +103,7 @@ const PAUSED = { title: "Paused", text: "Resume it on the phone.", busy: false }
  * @param {object} tile
  * @param {RTCPeerConnectionState} tile.connection
  * @param {boolean} tile.broken the connection is beyond repair
- * @param {boolean} tile.picture whether a frame was shown
+ * @param {boolean} tile.picture whether a frame has been shown
  * @param {CameraState | null} tile.camera
  * @returns {Note | null} what stands over the picture
  */
@@ -107,14 +111,14 @@ export function noteFor({ connection, broken, picture, camera }) {
   if (broken || connection === "failed") {
     return {
       title: "Connection failed",
-      text: "Check the network of the phone and of this laptop. If it stays like this, reload the page on the phone.",
+      text: "Check the network of the phone and of this laptop. If that does not help, reload the page on the phone.",
       busy: false,
     };
   }
   if (connection === "disconnected") {
     return {
       title: "Connection interrupted",
-      text: "It comes back by itself as soon as the network does.",
+      text: "The video resumes as soon as the network is back.",
       busy: true,
     };
   }
@@ -127,16 +131,16 @@ export function noteFor({ connection, broken, picture, camera }) {
   }
   return {
     title: connection === "connected" ? "Waiting for the picture" : "Connecting",
-    text: "If the phone asks, allow the camera.",
+    text: "If the phone asks for the camera, allow it.",
     busy: true,
   };
 }
 
 /**
- * @param {string | undefined} name the sender's
+ * @param {string} title of the phone
  * @param {CameraState | null} camera
- * @returns {string}
+ * @returns {string} such as "iPhone 2 · Back camera"
  */
-export function labelFor(name, camera) {
-  return [name || "Phone", camera?.camera].filter(Boolean).join(" · ");
+export function labelFor(title, camera) {
+  return [title, camera?.camera].filter(Boolean).join(" · ");
 }

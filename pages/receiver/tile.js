@@ -1,6 +1,5 @@
 /**
- * One camera's place in the grid: its video, its label, its note, its sound. Owns the elements only;
- * imports the DOM helpers of view.
+ * One camera's place in the grid: its video, its label, its note, its sound.
  */
 
 import { show, text } from "../lib/page/view.js";
@@ -9,9 +8,9 @@ import { show, text } from "../lib/page/view.js";
 
 /**
  * @typedef {object} TileHandlers
- * @property {() => void} picture the first frame of a stream is there, or it changed its size
+ * @property {() => void} picture the first frame of a stream is there, or the picture has a new size
  * @property {() => void} select a person chose this tile
- * @property {() => void} sound the sound was switched, came or went
+ * @property {() => void} sound was switched on or off, started or ended
  */
 
 /** @typedef {{ mirrored: boolean, turns: number }} Orientation `turns`: quarter turns clockwise */
@@ -60,7 +59,7 @@ export class Tile {
     mute.addEventListener("click", () => this.setMuted(!this.video.muted));
   }
 
-  /** Whether a frame of the current stream was shown. */
+  /** Whether a frame of the current stream has been shown. */
   get picture() {
     return this.#picture;
   }
@@ -76,7 +75,7 @@ export class Tile {
       .some((track) => track.readyState === "live" && !track.muted);
   }
 
-  /** Width by height of the picture as it stands on the screen; 16:9 while there is none. */
+  /** Width divided by height of the picture on the screen; 16:9 while there is none. */
   get aspect() {
     const { videoWidth, videoHeight } = this.video;
     const aspect = videoHeight > 0 ? videoWidth / videoHeight : 16 / 9;
@@ -84,7 +83,7 @@ export class Tile {
   }
 
   /**
-   * Show a track; one of the same kind that was there goes.
+   * Show a track, in place of one of the same kind.
    * @param {MediaStreamTrack} track
    */
   attach(track) {
@@ -121,14 +120,14 @@ export class Tile {
     }
   }
 
-  /** Play, with sound if it may, else without, else at a person's click. */
+  /** Play with sound if the browser allows it, else without, else when a person clicks. */
   async play() {
     show(this.#parts.play, false);
     try {
       await this.video.play();
     } catch (error) {
       if (error instanceof DOMException && error.name === "AbortError") {
-        // Another stream took this one's place; its own play() follows.
+        // Another stream has replaced this one, and calls play() itself.
         return;
       }
       if (this.video.muted) {
@@ -158,8 +157,8 @@ export class Tile {
    * @param {object} shown
    * @param {string} shown.label
    * @param {Note | null} shown.note
-   * @param {string} shown.notice what the phone says, a sentence, or ""
-   * @param {boolean} shown.sound whether there is sound to switch
+   * @param {string} shown.notice a sentence from the phone, or ""
+   * @param {boolean} shown.sound whether there is sound to switch on or off
    */
   render({ label, note, notice, sound }) {
     const { name, mute, ...parts } = this.#parts;
@@ -186,10 +185,10 @@ export class Tile {
     this.root.toggleAttribute("data-selected", selected && choice);
     this.#parts.name.disabled = !choice;
     this.#parts.name.setAttribute("aria-pressed", String(selected));
-    this.#parts.name.title = choice ? "Let the toolbar act on this camera" : "";
+    this.#parts.name.title = choice ? "Use the toolbar for this camera" : "";
   }
 
-  /** Take it off the page, its last frame too. */
+  /** Take it off the page, and its last frame with it. */
   remove() {
     this.video.srcObject = null;
     this.root.remove();

@@ -1,6 +1,5 @@
 /**
- * The toolbar over the video: its buttons, their keys, and when it steps aside. Owns the toolbar's elements;
- * imports the DOM helpers of view, and whether words are possible. What a button does is the page's.
+ * The toolbar over the video: its buttons, their keys, and when it hides. What a button does is up to the page.
  */
 
 import { byId, mirror, show, text } from "../lib/page/view.js";
@@ -13,7 +12,7 @@ import { wordsPossible } from "../lib/words/opener.js";
  * @property {() => void} pip
  * @property {() => void} fullscreen
  * @property {() => void} stats
- * @property {() => void} detail all the figures, or the first few again
+ * @property {() => void} detail show all figures, or only the first few
  * @property {() => void} unmute
  * @property {() => void} invite
  * @property {() => void} words
@@ -21,19 +20,19 @@ import { wordsPossible } from "../lib/words/opener.js";
 
 /**
  * @typedef {object} ToolbarState
- * @property {boolean} visible whether there is anything to act on
+ * @property {boolean} visible whether there is a camera
  * @property {boolean} playing whether a picture is shown, which the toolbar would cover
  * @property {boolean} mirrored
  * @property {number} turns quarter turns clockwise
  * @property {boolean} stats whether the figures are shown
- * @property {boolean} sound whether there is sound to switch
+ * @property {boolean} sound whether there is sound to switch on or off
  * @property {boolean} unmuted
  */
 
-/** How long the pointer rests before the toolbar steps aside, in milliseconds. */
+/** How long the pointer must not move before the toolbar hides, in milliseconds. */
 const IDLE_AFTER = 3000;
 
-/** @type {Record<string, string>} key to the button's id, as the tooltips say */
+/** @type {Record<string, string>} the button's id for each key; the tooltips name the keys */
 const KEYS = {
   f: "fullscreen",
   m: "mirror",
@@ -77,7 +76,7 @@ export class Toolbar {
     document.addEventListener("fullscreenchange", () =>
       press("fullscreen", document.fullscreenElement !== null),
     );
-    // These two bubble from whichever video it is.
+    // These two bubble up from the video.
     document.addEventListener("enterpictureinpicture", () => press("pip", true));
     document.addEventListener("leavepictureinpicture", () => press("pip", false));
   }
@@ -89,7 +88,7 @@ export class Toolbar {
     press("rotate", turns > 0);
     press("stats-toggle", stats);
     show(button("unmute"), sound);
-    // Its name changes, so it is not pressed as well: "Mute, pressed" would say the opposite (ARIA APG, Button Pattern).
+    // Its name changes, so it has no pressed state: "Mute, pressed" would say the opposite (ARIA APG, Button Pattern).
     mirror(button("unmute"), "sound", unmuted ? "on" : "off");
     text(byId("unmute-text", HTMLElement), unmuted ? "Mute" : "Unmute");
     button("unmute").title = unmuted ? "Mute (u)" : "Unmute (u)";

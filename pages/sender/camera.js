@@ -1,6 +1,6 @@
 /**
- * The one camera that the sender page has open: changing it while it is live, and getting it back when a call or
- * another app took it. Imports media and sender-retry; knows neither the page nor peers.
+ * The one camera that the sender page has open: changes it while it is live, and gets it back when a call or another
+ * app has taken it. Knows neither the page nor peers.
  */
 
 import {
@@ -14,42 +14,48 @@ import { Retry } from "./retry.js";
 
 /** @typedef {import("../lib/media/media.js").CameraWish} CameraWish */
 /** @typedef {import("../lib/media/media.js").MediaErrorKind} MediaErrorKind */
-/** @typedef {import("./state.js").Actual} Actual */
-
-/** How long a muted track may take to come back before its camera is opened again, in milliseconds. */
-const UNMUTE_TIMEOUT = 1_000;
+/** @typedef {import("../lib/signaling/protocol.js").Facing} Facing */
+/** @typedef {import("../lib/page/settings.js").Choice} Choice */
 
 /**
- * What a person chose: a wish, and the preset that it is, or null for a choice of one's own.
- * @typedef {CameraWish & { preset: string | null }} Choice
+ * @typedef {object} Actual The real settings of the open camera, in pixels and frames per second.
+ * @property {number} width
+ * @property {number} height
+ * @property {number} frameRate
+ * @property {Facing} [facing]
+ * @property {string} [deviceId]
+ * @property {string} label
  */
+
+/** How long a track may stay muted before its camera is opened again, in milliseconds. */
+const UNMUTE_TIMEOUT = 1_000;
 
 /**
  * @typedef {object} CameraHandlers
  * @property {() => void} opened a camera is open, or the open one has new settings
- * @property {(failures: number) => void} interrupted it delivers nothing any more and is opened anew until it does;
- *   how often that failed by now
- * @property {(track: MediaStreamTrack) => Promise<boolean>} delivers whether a track gives pictures
- * @property {(choice: Choice) => void} restored the newest choice cannot be had, the one before is back
- * @property {(kind: MediaErrorKind) => void} failed no camera can be had
+ * @property {(failures: number) => void} interrupted it gives no picture any more, and is opened again until it does;
+ *   how many attempts have failed
+ * @property {(track: MediaStreamTrack) => Promise<boolean>} delivers whether a track produces pictures
+ * @property {(choice: Choice) => void} restored the newest choice could not be opened, the one before is back
+ * @property {(kind: MediaErrorKind) => void} failed no camera could be opened
  */
 
 export class Camera {
   #handlers;
   /** @type {MediaStreamTrack | null} */
   #track = null;
-  /** @type {Choice | null} what the open track is */
+  /** @type {Choice | null} that of the open track */
   #choice = null;
-  /** @type {Choice | null} what it shall be */
+  /** @type {Choice | null} the newest */
   #wanted = null;
   #busy = false;
-  /** Grows with every `close`, so that a camera which opens too late is noticed. */
+  /** Grows with every `close`, so that a camera that opens too late is noticed. */
   #generation = 0;
-  /** @type {MediaStreamTrack | null} one that stood still though it was live */
+  /** @type {MediaStreamTrack | null} one that gave no new frames although it was live */
   #still = null;
   #retry = new Retry({
     attempt: () => this.#attempt(),
-    vain: (failures) => this.#handlers.interrupted(failures),
+    failed: (failures) => this.#handlers.interrupted(failures),
   });
 
   /** @param {CameraHandlers} handlers */
@@ -67,9 +73,9 @@ export class Camera {
   }
 
   /**
-   * Open a camera; one that is open is closed first, for many phones cannot have two.
+   * Open a camera. Closes the open one first, because many phones cannot use two at once.
    * @param {Choice} choice
-   * @param {Promise<MediaStreamTrack>} [opening] of this choice, where it has begun already
+   * @param {Promise<MediaStreamTrack>} [opening] of this choice, if it has begun already
    */
   async open(choice, opening) {
     this.close();
@@ -81,7 +87,7 @@ export class Camera {
   }
 
   /**
-   * Change the open camera; of several changes asked for meanwhile the newest counts.
+   * Change the open camera. If more changes are asked for meanwhile, the newest counts.
    * @param {Choice} choice
    */
   async change(choice) {
@@ -93,7 +99,7 @@ export class Camera {
     }
   }
 
-  /** The page is in front again: open the camera anew if the system took it away meanwhile. */
+  /** The page is visible again: reopen the camera if the system has taken it away. */
   async check() {
     const track = this.#track;
     if (!track || this.#busy || this.#retry.running) {
@@ -107,7 +113,7 @@ export class Camera {
     }
   }
 
-  /** While it is interrupted: try at once. */
+  /** Try at once, if it is interrupted. */
   retry() {
     this.#retry.now();
   }
@@ -121,7 +127,7 @@ export class Camera {
     this.#drop();
   }
 
-  /** @returns {Actual | null} what the camera really gives */
+  /** @returns {Actual | null} the real settings of the open camera */
   actual() {
     if (!this.#track) {
       return null;
@@ -133,9 +139,9 @@ export class Camera {
   }
 
   /**
-   * Do something that ends with an open camera, then tell; never rejects for want of a camera.
+   * Do something that ends with an open camera, and report it. Does not reject if no camera can be opened.
    * @param {() => Promise<void>} work
-   * @returns {Promise<MediaError | null>} why there is none
+   * @returns {Promise<MediaError | null>} why there is no camera
    */
   async #work(work) {
     const generation = this.#generation;
@@ -164,7 +170,7 @@ export class Camera {
     return null;
   }
 
-  /** The open track ended or was muted: by a call, another app, a cable, or a permission taken back. */
+  /** The open track ended or was muted: by a call, another app, a cable, or a permission that was withdrawn. */
   #lost() {
     if (this.#track && !this.#busy && !flows(this.#track)) {
       this.#interrupt();
@@ -192,7 +198,7 @@ export class Camera {
     return failure === null || generation !== this.#generation;
   }
 
-  /** @throws {MediaError} while it does not deliver */
+  /** @throws {MediaError} if it still gives no picture */
   async #regain() {
     const same = this.#wanted === this.#choice && this.#track !== this.#still;
     if (!same || !(await this.#works())) {
@@ -200,7 +206,7 @@ export class Camera {
         await this.#replace(this.#wanted);
       }
       if (!(await this.#works())) {
-        throw new MediaError("camera-busy", "The camera is open and gives no picture.");
+        throw new MediaError("camera-busy", "The camera is open, but gives no picture.");
       }
     }
     await this.#follow();
@@ -301,14 +307,14 @@ function sameLens(a, b) {
 }
 
 /**
- * Whether the camera gives less than wished although it could give more.
+ * Whether the camera gives less than asked for although it can give more.
  * @param {MediaStreamTrack} track
  * @param {CameraWish} wish
  */
 function tooSmall(track, wish) {
   const { width = 0, height = 0 } = track.getSettings();
   const able = track.getCapabilities?.();
-  // A phone held upright gives the same sizes with the sides exchanged.
+  // For a phone held upright, width and height are exchanged.
   const most = Math.max(able?.width?.max ?? 0, able?.height?.max ?? 0);
   return Math.max(width, height) < Math.min(wish.width, most);
 }

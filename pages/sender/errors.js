@@ -1,7 +1,8 @@
 /**
- * What can end the sender page, in plain sentences: what happened, what to do, and a button or a link for it.
- * Imports nothing. Pure text.
+ * What can stop the sender page, in plain sentences: what happened, what to do, and a button or a link for it. Pure.
  */
+
+import { appleDevice } from "./device.js";
 
 /** @typedef {"camera-refused" | "no-camera" | "camera-busy" | "insecure" | "bad-link" | "room-full" | "server-full" | "replaced"} ErrorKind */
 
@@ -15,18 +16,18 @@
 
 const REFUSED = {
   ios: [
-    "Tap the page menu on the left of the address bar, then Website Settings, and set Camera to Allow.",
-    "If it is not there: Settings, Apps, Safari, Camera: Ask or Allow.",
-    "Then load the page again.",
+    "Tap the page menu at the left of the address bar, then Website Settings, and set Camera to Allow.",
+    "If you do not find it there, open Settings, Apps, Safari, Camera, and choose Ask or Allow.",
+    "Then reload this page.",
   ],
   android: [
-    "Tap the icon on the left of the address bar, then Permissions, and allow the camera.",
-    "If it is not there: the phone's Settings, Apps, your browser, Permissions, Camera: Allow.",
-    "Then load the page again.",
+    "Tap the icon at the left of the address bar, then Permissions, and allow the camera.",
+    "If you do not find it there, open the phone’s Settings, Apps, your browser, Permissions, Camera, and allow it.",
+    "Then reload this page.",
   ],
   other: [
-    "Click the icon on the left of the address bar and allow the camera for this page.",
-    "Then load the page again.",
+    "Click the icon at the left of the address bar, and allow the camera for this page.",
+    "Then reload this page.",
   ],
 };
 
@@ -42,7 +43,7 @@ const REFUSALS = {
 };
 
 /**
- * The screen for a code that registration was refused with (docs/protocol.md); undefined for what passes by itself.
+ * The screen for the code of a refused registration (docs/protocol.md); undefined if the problem passes by itself.
  * @param {string} code
  * @returns {ErrorKind | undefined}
  */
@@ -51,7 +52,7 @@ export function refusalKind(code) {
 }
 
 /**
- * Whether it passes by itself: the page keeps trying.
+ * Whether it may pass by itself: the page keeps trying.
  * @param {ErrorKind | null} kind
  */
 export function passes(kind) {
@@ -70,15 +71,15 @@ export function problem(kind, device, page) {
       return {
         title: "The camera is not allowed",
         help: REFUSED[platform(device)],
-        retry: "Load the page again",
+        retry: "Reload this page",
       };
     case "no-camera":
       return {
         title: "No camera was found",
         help: [
-          "This browser sees no camera.",
-          "If the link was opened inside another app, open it in Safari or Chrome.",
-          "If the camera plugs in, check its cable.",
+          "The browser does not find a camera on this device.",
+          "If you opened the link inside another app, open it in Safari or Chrome instead.",
+          "If the camera has a cable, check it.",
         ],
         retry: "Try again",
       };
@@ -86,16 +87,16 @@ export function problem(kind, device, page) {
       return {
         title: "The camera is in use",
         help: [
-          "Another app or page has the camera, or it did not start.",
-          "Close other camera apps and video calls, then try again.",
+          "Another app or page is using the camera, or the camera did not start.",
+          "Close other camera apps and end video calls. Then try again.",
         ],
         retry: "Try again",
       };
     case "insecure":
       return {
-        title: "This page needs https",
+        title: "This page needs a secure connection",
         help: [
-          "Browsers give the camera only to pages opened over https.",
+          "Browsers allow the camera only on pages that are opened over https.",
           "Open the secure page. If your phone warns about the certificate, the page /trust shows how to install it.",
         ],
         link: {
@@ -110,10 +111,10 @@ export function problem(kind, device, page) {
       };
     case "room-full":
       return {
-        title: "All places are taken",
+        title: "No room for another phone",
         help: [
-          "Other phones are already sending to this laptop.",
-          "Stop one of them, or wait: this page keeps trying by itself.",
+          "As many phones as the server allows are already sending to this laptop.",
+          "Stop one of them, or wait. This page keeps trying.",
         ],
         retry: "Try now",
       };
@@ -121,17 +122,17 @@ export function problem(kind, device, page) {
       return {
         title: "The server is full",
         help: [
-          "It can open no more rooms at the moment.",
-          "Wait: this page keeps trying by itself.",
+          "It cannot open any more rooms at the moment.",
+          "Wait a little. This page keeps trying.",
         ],
         retry: "Try now",
       };
     case "replaced":
       return {
-        title: "This page was replaced",
+        title: "This page is open somewhere else",
         help: [
-          "A newer connection sends in its place.",
-          "Close this page, or send from here again.",
+          "A newer copy of this page is sending in its place.",
+          "Close this one, or send from here again.",
         ],
         retry: "Send from here",
       };
@@ -139,10 +140,9 @@ export function problem(kind, device, page) {
 }
 
 /** @param {{ userAgent: string, maxTouchPoints: number }} device */
-function platform({ userAgent, maxTouchPoints }) {
-  // An iPad says that it is a Macintosh; no Macintosh has a touch screen.
-  if (/iPhone|iPad|iPod/.test(userAgent) || (/Macintosh/.test(userAgent) && maxTouchPoints > 1)) {
+function platform(device) {
+  if (appleDevice(device)) {
     return "ios";
   }
-  return /Android/.test(userAgent) ? "android" : "other";
+  return device.userAgent.includes("Android") ? "android" : "other";
 }

@@ -1,6 +1,6 @@
 /**
- * Helps a picture that a slow network made smaller to grow again as soon as the network is better.
- * The bitrate is the browser's own job; it is only asked to look. Imports types only.
+ * Helps a picture that became smaller on a slow network to grow again as soon as the network is better. The browser
+ * controls the bitrate by itself; it is only asked to try for more.
  */
 
 /** @typedef {import("../lib/media/peer.js").Peer} Peer */
@@ -8,10 +8,10 @@
 
 /** The share of the chosen bitrate that is enough for the full resolution. */
 const ENOUGH = 0.9;
-/** Before the full resolution is tried again when it did not stay, in milliseconds, at first and at most. */
+/** How long to wait before the full resolution is tried again if it did not last, in milliseconds: at first, at most. */
 const FIRST_WAIT = 10_000;
 const LAST_WAIT = 320_000;
-/** A picture that stayed whole for so long, in milliseconds, has recovered. */
+/** A picture that kept its size for so long, in milliseconds, has recovered. */
 const RECOVERED = 15_000;
 
 export class Growth {
@@ -22,7 +22,7 @@ export class Growth {
   /**
    * @param {Outcome} outcome how sending goes now
    * @param {number} now in milliseconds
-   * @returns {"probe" | "restore" | null} what to do: look for more bandwidth, or send the full resolution
+   * @returns {"probe" | "restore" | null} what to do: test for more bandwidth, or send the full resolution
    */
   add({ limitation, available, wanted }, now) {
     if (limitation !== "bandwidth" || available === null || wanted === null) {

@@ -1,6 +1,5 @@
 /**
- * Sends less when the phone has been too busy to encode for long, and more again when it has room.
- * Imports sender-growth; knows no page.
+ * Sends less when the phone has been too busy to encode for a while, and more again when it is no longer busy.
  */
 
 import { Growth } from "./growth.js";
@@ -8,20 +7,20 @@ import { Growth } from "./growth.js";
 /** @typedef {import("../lib/media/peer.js").Peer} Peer */
 /** @typedef {import("../lib/media/video.js").VideoLimits} VideoLimits */
 
-/** @typedef {{ scale: number, rate: number }} Step how much smaller the picture is, and the share of the frame rate */
+/** @typedef {{ scale: number, rate: number }} Step how much smaller the picture is, and which share of the frame rate is left */
 
-/** How long the processor must have been the limit before a step down, in milliseconds. */
+/** How long the processor must be the limit before a step down, in milliseconds. */
 const PATIENCE = 10_000;
-/** How long nothing must have been the limit before a step up, in milliseconds, at first and at most. */
+/** How long nothing must be the limit before a step up, in milliseconds: at first, at most. */
 const FIRST_WAIT = 30_000;
 const LAST_WAIT = 480_000;
-/** A step down this soon after one up shows that the one up failed, in milliseconds. */
+/** A step down so soon after a step up shows that the step up was too much, in milliseconds. */
 const TRIAL = 60_000;
-/** Samples further apart do not belong together: the page was hidden or asleep; in milliseconds. */
+/** Samples further apart do not belong together, because the page was hidden or asleep; in milliseconds. */
 const GAP = 10_000;
 
 /**
- * What was chosen to be kept goes last. From 30 frames a second these are 24 and 15.
+ * What the person wants to keep goes last. Of 30 frames a second, the shares are 24 and 15.
  * @type {Record<import("../lib/signaling/protocol.js").Priority, Step[]>}
  */
 const STEPS = {
@@ -44,18 +43,18 @@ export class Adaptation {
   #step = 0;
   #wait = FIRST_WAIT;
   #reason = "";
-  /** Since when the reason is the same, and when it was last seen. */
+  /** When the reason was first seen, and when last. */
   #since = 0;
   #seen = 0;
   /** @type {number | null} when the last step up was made */
   #raised = null;
 
-  /** 0 for what was chosen, up to 3. */
+  /** From 0, which is what was chosen, to 3. */
   get step() {
     return this.#step;
   }
 
-  /** Begin anew, where what is chosen changed. */
+  /** Start again, because the person chose something else. */
   reset() {
     this.#step = 0;
     this.#wait = FIRST_WAIT;
@@ -64,7 +63,7 @@ export class Adaptation {
   }
 
   /**
-   * Take in a sample.
+   * Add a sample.
    * @param {string} reason one of W3C webrtc-stats' RTCQualityLimitationReason
    * @param {number} now in milliseconds, on a clock that never goes back
    * @returns {boolean} whether the step changed
@@ -99,8 +98,8 @@ export class Adaptation {
 }
 
 /**
- * One reason for all receivers: a phone that is too busy for one of them is too busy.
- * @param {(string | null)[]} reasons null where a browser does not say
+ * One reason for all receivers: a phone that is too busy for one receiver is too busy.
+ * @param {(string | null)[]} reasons null if the browser does not say
  * @returns {string | null}
  */
 export function worst(reasons) {
@@ -112,8 +111,8 @@ export function worst(reasons) {
 }
 
 /**
- * The limits with a step on top.
- * @param {VideoLimits} limits as they were chosen
+ * The limits after a step.
+ * @param {VideoLimits} limits those that were chosen
  * @param {number} step
  * @returns {VideoLimits}
  */
@@ -126,7 +125,7 @@ export function stepped(limits, step) {
   };
 }
 
-/** Between two samples, in milliseconds. */
+/** How often samples are taken, in milliseconds. */
 const INTERVAL = 2_000;
 
 export class LoadWatch {
@@ -139,8 +138,8 @@ export class LoadWatch {
   /**
    * @param {object} options
    * @param {() => Promise<({ peer: Peer } & import("./growth.js").Outcome)[]>} options.outcomes how sending
-   *   goes, to each
-   * @param {(step: number) => void} options.changed the step is another one
+   *   to each receiver goes
+   * @param {(step: number) => void} options.changed there is a new step
    */
   constructor(options) {
     this.#options = options;
@@ -151,7 +150,7 @@ export class LoadWatch {
     this.#timer = setInterval(() => this.#sample(), INTERVAL);
   }
 
-  /** Back to what was chosen, without telling: whoever chooses knows. */
+  /** Go back to what was chosen. Does not report it: the caller knows. */
   reset() {
     this.#adaptation.reset();
   }
@@ -177,7 +176,7 @@ export class LoadWatch {
       }
       outcomes.forEach(({ peer, ...outcome }) => this.#grow(peer, outcome, now));
     } catch (error) {
-      // A connection that closed meanwhile has no figures; the next sample asks the others.
+      // A connection that has just been closed has no figures; the next sample asks the others.
       console.warn("Statistics:", error);
     }
   }

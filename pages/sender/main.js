@@ -1,36 +1,27 @@
 /**
- * The sender page's entry: joins the room, opens the camera and sends it, while the rest of the page still loads.
- * Imports only what that needs; everything else is sender-page.
+ * The sender page's entry: joins the room, opens the camera and sends it, while the rest of the page is still loading.
+ * Imports only what that needs; page.js brings everything else.
  */
 
-import { loaded, pause } from "../lib/page/loading.js";
 import { cameraPermission, hintContent, openCamera } from "../lib/media/media.js";
-import { Room } from "./room.js";
+import { loaded, pause } from "../lib/page/loading.js";
 import { firstChoice, firstLimits, readFragment, readPresets } from "../lib/page/settings.js";
+import { Device } from "./device.js";
+import { Room } from "./room.js";
 
-/** @typedef {import("../lib/page/settings.js").Presets} Presets */
-/** @typedef {import("./camera.js").Choice} Choice */
+/** @typedef {import("./page.js").Begun} Begun */
+/** @typedef {import("./page.js").Opening} Opening */
 
-/**
- * What runs already when the page has loaded.
- * @typedef {object} Begun
- * @property {Presets} presets
- * @property {Choice} choice what the camera is opened with
- * @property {Room} room
- * @property {Promise<Opening | null>} opening null where the camera needs a person's click first
- */
-
-/** @typedef {{ track: Promise<MediaStreamTrack> }} Opening in an object, so that nobody waits for it unasked */
-
-/** How long the first picture takes to be encoded and sent, in milliseconds, once there is a connection. */
+/** How long it takes to encode and send the first picture once there is a connection, in milliseconds. */
 const FIRST_PICTURE = 200;
-/** How long it may take in all, in milliseconds, before the rest of the page is loaded whatever happens. */
+/** How long the rest of the page waits for the first picture at most, in milliseconds. */
 const HEAD_START = 900;
 
 const presets = readPresets();
 const choice = firstChoice(presets);
 const room = new Room({
   link: readFragment(location.hash),
+  device: new Device(),
   relayOnly: new URLSearchParams(location.search).get("relay") === "1",
 });
 if (window.isSecureContext) {
@@ -45,7 +36,7 @@ async function openPermitted() {
   }
   const track = openFirst();
   room.receivers.begin(firstLimits(presets));
-  // Whoever takes it over hears of a failure; until then it is not one that nobody handles.
+  // The page handles a failure once it has loaded; until then it must not count as unhandled.
   track.catch(() => {});
   return { track };
 }
@@ -58,8 +49,8 @@ async function openFirst() {
 }
 
 /**
- * The first picture has the phone's processor for itself, where somebody is there to see it: loading the page meanwhile
- * costs it a third more time.
+ * If somebody is there to see it, the first picture gets the phone's processor for itself: it takes a third longer if
+ * the page loads at the same time.
  * @param {Begun} begun
  */
 async function pictureIsOut({ opening }) {
@@ -76,7 +67,7 @@ async function load(begun) {
   openPage(begun);
 }
 
-/** The script is async: it may run while the browser still reads the page. */
+/** The script is async: it may run while the browser is still reading the page. */
 async function parsed() {
   if (document.readyState === "loading") {
     await new Promise((resolve) => {

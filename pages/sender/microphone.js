@@ -1,14 +1,15 @@
 /**
- * The sender page's microphone: off until it is asked for, got back when it was interrupted, released when it is off.
- * Imports media and sender-retry; knows neither the page nor peers.
+ * The sender page's microphone: off at first, released whenever it is off, and got back after an interruption. Knows
+ * neither the page nor peers.
  */
 
 import { MediaError, openMicrophone } from "../lib/media/media.js";
 import { Retry } from "./retry.js";
 
-const REFUSED = "The microphone is not allowed for this page.";
+const REFUSED = "The browser does not allow this page to use the microphone.";
 const BUSY = "The microphone could not be opened.";
-const INTERRUPTED = "A call or another app has the microphone. It comes back by itself.";
+const INTERRUPTED =
+  "A call or another app is using the microphone. It will be back when that is over.";
 
 export class Microphone {
   #handlers;
@@ -18,29 +19,29 @@ export class Microphone {
   #generation = 0;
   #retry = new Retry({
     attempt: () => this.#attempt(),
-    vain: () => this.#handlers.told(INTERRUPTED),
+    failed: () => this.#handlers.told(INTERRUPTED),
   });
 
   /**
    * @param {object} handlers
-   * @param {() => void} handlers.changed it is on or off now, or has another track
-   * @param {(sentence: string) => void} handlers.told what goes wrong, or "" when it does no more
+   * @param {() => void} handlers.changed it was switched on or off, or has another track
+   * @param {(sentence: string) => void} handlers.told what is wrong, or "" when it is over
    */
   constructor(handlers) {
     this.#handlers = handlers;
   }
 
-  /** Whether it is switched on; interrupted, it is so still. */
+  /** Whether it is switched on; it stays so while it is interrupted. */
   get on() {
     return this.#on;
   }
 
-  /** What is to be sent. */
+  /** The track to send. */
   get track() {
     return this.#track;
   }
 
-  /** Open it; never rejects, what goes wrong is told. */
+  /** Open it. Does not reject: reports what is wrong. */
   async open() {
     this.close();
     const generation = this.#generation;
@@ -50,7 +51,7 @@ export class Microphone {
     }
   }
 
-  /** The page is in front again: open it anew if the system took it away meanwhile. */
+  /** The page is visible again: reopen it if the system has taken it away. */
   check() {
     if (this.#track && (this.#track.readyState !== "live" || this.#track.muted)) {
       this.#lost();

@@ -1,87 +1,100 @@
 /**
- * The sender page, loaded: puts the session and the view together, and hands on what the browser tells.
- * Goes on with what the entry, sender.js, began.
+ * The loaded sender page: connects the session with the view and with the browser's events. Continues what main.js
+ * began.
  */
 
-import { delivers } from "./preview.js";
-import { passes } from "./errors.js";
-import { Sender } from "./session.js";
-import { listen, render, senderElements } from "./view.js";
 import { codecChoices } from "../lib/media/video.js";
 import { byId, show, View } from "../lib/page/view.js";
 import { WordsOpener, wordsPossible } from "../lib/words/opener.js";
+import { passes } from "./errors.js";
+import { delivers } from "./preview.js";
+import { Session } from "./session.js";
+import { findElements, listen, render } from "./view.js";
 
-/** @typedef {import("./main.js").Begun} Begun */
-/** @typedef {import("./state.js").SenderState} SenderState */
+/** @typedef {import("../lib/page/settings.js").Choice} Choice */
+/** @typedef {import("../lib/page/settings.js").Presets} Presets */
+/** @typedef {import("./room.js").Room} Room */
+/** @typedef {import("./state.js").State} State */
 /** @typedef {import("../lib/check/dialog.js").CheckDialog} CheckDialog */
 
-/** When the connection check is fetched, in milliseconds: after the first picture, for when the server is away. */
+/** @typedef {{ track: Promise<MediaStreamTrack> }} Opening in an object, so that `await` does not wait for the track */
+
+/**
+ * What is already running when the page has loaded.
+ * @typedef {object} Begun
+ * @property {Presets} presets
+ * @property {Choice} choice what the camera is opened with
+ * @property {Room} room
+ * @property {Promise<Opening | null>} opening null where the camera needs a person's click first
+ */
+
+/** When the connection check is loaded, in milliseconds: after the first picture, but before it is needed. */
 const CALM = 3_000;
 
-/** @param {Begun} begun what runs already */
+/** @param {Begun} begun what is already running */
 export async function openPage(begun) {
   const { presets, room } = begun;
-  const elements = senderElements(presets);
-  const view = new View(initial(begun), (state) => render(elements, state, sender.track, presets));
-  const sender = new Sender({
+  const elements = findElements(presets);
+  const view = new View(initial(begun), (state) => render(elements, state, session.track, presets));
+  const session = new Session({
     room,
     presets,
     view,
     delivers: (track) => delivers(elements.preview, track),
   });
-  listen(elements, actionsOf(sender, view));
-  listenToBrowser(sender);
-  prepareCheck(sender, view);
-  prepareWords(sender, view);
+  listen(elements, actionsOf(session, view));
+  listenToBrowser(session);
+  prepareCheck(session, view);
+  prepareWords(session, view);
   if (!window.isSecureContext) {
-    sender.fail("insecure");
+    session.fail("insecure");
     return;
   }
   view.set();
-  sender.join();
+  session.join();
   const opening = await begun.opening;
   const { run, error } = view.state;
   if (opening && run === "new" && (error === null || passes(error))) {
-    await sender.begin(opening.track);
+    await session.begin(opening.track);
   } else {
     (await opening?.track)?.stop();
   }
 }
 
 /**
- * @param {Sender} sender
- * @param {View<SenderState>} view
+ * @param {Session} session
+ * @param {View<State>} view
  * @returns {import("./view.js").Actions}
  */
-function actionsOf(sender, view) {
+function actionsOf(session, view) {
   return {
-    start: () => void sender.start(),
-    stop: () => sender.stop(),
-    flip: () => sender.flip(),
+    start: () => void session.start(),
+    stop: () => session.stop(),
+    flip: () => session.flip(),
     retry: () => {
       if (view.state.error === "camera-refused") {
-        // Safari asks again only after the page was loaded anew.
+        // Safari asks again only after a reload.
         location.reload();
       } else {
-        void sender.start();
+        void session.start();
       }
     },
-    retryCamera: () => sender.retryCamera(),
-    microphone: (on) => sender.setMicrophone(on),
-    camera: (deviceId) => sender.selectCamera(deviceId),
-    preset: (name) => sender.selectPreset(name),
-    resolution: (size) => sender.selectCustom(size),
-    frameRate: (frameRate) => sender.selectCustom({ frameRate }),
-    priority: (priority) => sender.setPriority(priority),
-    codec: (codec) => sender.setCodec(codec),
+    retryCamera: () => session.retryCamera(),
+    microphone: (on) => session.setMicrophone(on),
+    camera: (deviceId) => session.selectCamera(deviceId),
+    preset: (name) => session.selectPreset(name),
+    resolution: (size) => session.selectCustom(size),
+    frameRate: (frameRate) => session.selectCustom({ frameRate }),
+    priority: (priority) => session.setPriority(priority),
+    codec: (codec) => session.setCodec(codec),
   };
 }
 
-/** @param {Sender} sender */
-function listenToBrowser(sender) {
-  document.addEventListener("visibilitychange", () => sender.setHidden(document.hidden));
-  window.addEventListener("online", () => sender.reconnect());
-  // A new link in the same tab differs in the fragment only, which loads nothing by itself.
+/** @param {Session} session */
+function listenToBrowser(session) {
+  document.addEventListener("visibilitychange", () => session.setHidden(document.hidden));
+  window.addEventListener("online", () => session.reconnect());
+  // A link pasted into the same tab changes the fragment only, and that alone loads nothing.
   window.addEventListener("hashchange", () => location.reload());
   window.addEventListener("pageshow", (event) => {
     if (event.persisted) {
@@ -91,15 +104,15 @@ function listenToBrowser(sender) {
 }
 
 /**
- * @param {Sender} sender
- * @param {View<SenderState>} view
+ * @param {Session} session
+ * @param {View<State>} view
  */
-function prepareCheck(sender, view) {
+function prepareCheck(session, view) {
   /** @type {Promise<CheckDialog> | null} */
   let loading = null;
   const load = async () => {
     try {
-      loading ??= loadCheck(sender, view);
+      loading ??= loadCheck(session, view);
       return await loading;
     } catch (error) {
       console.warn("Connection check:", error);
@@ -112,7 +125,9 @@ function prepareCheck(sender, view) {
     if (dialog) {
       dialog.open();
     } else {
-      view.set({ notice: "The connection check could not be loaded: the server does not answer." });
+      view.set({
+        notice: "The connection check could not be loaded because the server does not answer.",
+      });
     }
   };
   for (const opener of document.querySelectorAll(".check-open")) {
@@ -122,13 +137,13 @@ function prepareCheck(sender, view) {
 }
 
 /**
- * @param {Sender} sender
- * @param {View<SenderState>} view
+ * @param {Session} session
+ * @param {View<State>} view
  */
-function prepareWords(sender, view) {
+function prepareWords(session, view) {
   const words = new WordsOpener(
     async () => {
-      const connections = await sender.connections();
+      const connections = await session.connections();
       return connections.map((connection, index) => ({
         label: connections.length === 1 ? "Laptop" : `Laptop ${index + 1}`,
         connection,
@@ -142,20 +157,20 @@ function prepareWords(sender, view) {
 }
 
 /**
- * @param {Sender} sender
- * @param {View<SenderState>} view
+ * @param {Session} session
+ * @param {View<State>} view
  */
-async function loadCheck(sender, view) {
+async function loadCheck(session, view) {
   const { CheckDialog } = await import("../lib/check/dialog.js");
   return new CheckDialog("sender page", () => ({
-    signaling: sender.signaling,
+    signaling: session.signaling,
     camera: { open: view.state.camera, error: view.state.error },
   }));
 }
 
 /**
  * @param {Begun} begun
- * @returns {SenderState}
+ * @returns {State}
  */
 function initial({ choice }) {
   return {

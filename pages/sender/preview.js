@@ -1,8 +1,8 @@
 /**
- * The picture of the open camera on the sender page, and whether it moves. Owns the preview's track; imports nothing.
+ * The picture of the open camera on the sender page, and whether it moves.
  */
 
-/** How long an open camera may take to give a frame, in milliseconds. */
+/** How long an open camera may take to produce a frame, in milliseconds. */
 const FRAME_TIMEOUT = 2_000;
 
 /**
@@ -17,10 +17,11 @@ export function showTrack(preview, track) {
 }
 
 /**
- * Whether a track gives pictures. After a phone call on iOS there are tracks that are live, not muted, and stand still.
- * @param {HTMLVideoElement} preview shows the track from now
+ * Whether a track produces pictures. After a phone call on iOS a track may be live and not muted, and still give no
+ * new frames.
+ * @param {HTMLVideoElement} preview shows the track from now on
  * @param {MediaStreamTrack} track
- * @returns {Promise<boolean>} true also where that cannot be told: in an old browser, on a hidden page
+ * @returns {Promise<boolean>} also true if nobody can tell: in an old browser, or on a hidden page
  */
 export async function delivers(preview, track) {
   showTrack(preview, track);
@@ -34,7 +35,7 @@ export async function delivers(preview, track) {
       preview.cancelVideoFrameCallback(request);
       resolve(document.hidden);
     }, FRAME_TIMEOUT);
-    // One alone may be the last frame from before, drawn once more.
+    // The first may be the last frame from before, drawn again.
     let request = preview.requestVideoFrameCallback(() => {
       request = preview.requestVideoFrameCallback(() => {
         clearTimeout(timer);

@@ -1,9 +1,8 @@
 /**
- * Tries to get a device back, with growing pauses, and at once when there is reason to think that it works again.
- * Imports nothing; knows no device.
+ * Tries to get a device back: after growing pauses, and at once when there is reason to think that it works again.
  */
 
-/** The pause after the first attempt in vain, in milliseconds; it doubles each time. */
+/** The pause after the first failed attempt, in milliseconds; it doubles each time. */
 const FIRST_PAUSE = 500;
 const LAST_PAUSE = 8_000;
 
@@ -11,7 +10,7 @@ export class Retry {
   #options;
   #running = false;
   #trying = false;
-  /** Whether something happened during an attempt that speaks for another one at once. */
+  /** Whether there was, during an attempt, reason for another one right after it. */
   #again = false;
   #failures = 0;
   #timer = 0;
@@ -19,8 +18,8 @@ export class Retry {
 
   /**
    * @param {object} options
-   * @param {() => Promise<boolean>} options.attempt whether it is over, one way or the other
-   * @param {(failures: number) => void} options.vain an attempt failed; how many in a row
+   * @param {() => Promise<boolean>} options.attempt resolves to whether there is nothing more to try
+   * @param {(failures: number) => void} options.failed an attempt failed; how many in a row
    */
   constructor(options) {
     this.#options = options;
@@ -30,7 +29,7 @@ export class Retry {
     return this.#running;
   }
 
-  /** Try at once, and until it works. */
+  /** Try at once, and again until it works. */
   start() {
     if (!this.#running) {
       this.#running = true;
@@ -40,7 +39,7 @@ export class Retry {
     }
   }
 
-  /** Try at once, and begin with short pauses again. */
+  /** Try at once, and start again with short pauses. */
   now() {
     if (this.#running) {
       this.#failures = 0;
@@ -59,7 +58,7 @@ export class Retry {
 
   async #try() {
     clearTimeout(this.#timer);
-    // Browsers do not give a device to a hidden page; when it is shown it begins anew.
+    // Browsers do not give devices to hidden pages; the next attempt is when the page is visible.
     if (!this.#running || this.#trying || document.hidden) {
       return;
     }
@@ -85,7 +84,7 @@ export class Retry {
     }
     const pause = Math.min(FIRST_PAUSE * 2 ** this.#failures, LAST_PAUSE);
     this.#failures += 1;
-    this.#options.vain(this.#failures);
+    this.#options.failed(this.#failures);
     this.#timer = setTimeout(() => void this.#try(), pause);
   }
 }

@@ -1,22 +1,23 @@
 /**
  * The sender's place in the room: its signaling connection, and a peer connection to each receiver that comes.
- * Works before the page has loaded; the page listens later. Imports socket and sender-receivers, and later sender-watch.
+ * Works before the page has loaded; the page listens later.
  */
 
 import { Receivers } from "./receivers.js";
-import { Signaling } from "../lib/signaling/socket.js";
+import { Signaling } from "../lib/signaling/signaling.js";
 
 /** @typedef {import("../lib/media/peer.js").Peer} Peer */
 /** @typedef {import("../lib/signaling/protocol.js").CameraState} CameraState */
 /** @typedef {import("../lib/signaling/protocol.js").Control} Control */
 /** @typedef {import("../lib/signaling/protocol.js").ControlSettings} ControlSettings */
-/** @typedef {import("../lib/signaling/protocol.js").Registered} Registered */
+/** @typedef {import("../lib/signaling/protocol.js").PeerInfo} PeerInfo */
 /** @typedef {import("../lib/signaling/protocol.js").ServerMessage} ServerMessage */
+/** @typedef {import("../lib/signaling/signaling.js").Welcome} Welcome */
 
 /**
  * @typedef {object} RoomHandlers
  * @property {() => void} registered the server has let this page in, or in again
- * @property {(id: string) => void} arrived a receiver came
+ * @property {(id: string) => void} arrived a receiver came, or a viewer: here they are alike
  * @property {() => void} counted there are more or fewer receivers, or connected ones
  * @property {(settings: ControlSettings) => void} control a receiver asks for settings
  * @property {(peer: Peer, text: string) => void} told a receiver's page said something over the data channel
@@ -25,7 +26,7 @@ import { Signaling } from "../lib/signaling/socket.js";
  * @property {(attempt: number) => void} reconnecting the server is away; the first attempt to come is 1
  */
 
-/** When what watches over the connections is fetched, in milliseconds: after the first picture. */
+/** When the module that watches the connections is fetched, in milliseconds: after the first picture. */
 const CALM = 3_000;
 
 export class Room {
@@ -40,11 +41,18 @@ export class Room {
   /**
    * @param {object} options
    * @param {{ room?: string, key?: string }} options.link
+   * @param {{ name?: string }} options.device its name is asked for at each registration
    * @param {boolean} options.relayOnly
    */
-  constructor({ link, relayOnly }) {
+  constructor({ link, device, relayOnly }) {
     this.signaling = new Signaling(
-      { role: "sender", ...link },
+      {
+        role: "sender",
+        ...link,
+        get name() {
+          return device.name;
+        },
+      },
       {
         registered: (welcome) => this.#registered(welcome),
         message: (message) => this.#message(message),
@@ -64,7 +72,7 @@ export class Room {
     });
   }
 
-  /** True once the first receiver is connected; false as soon as it is known that none is there, or no server. */
+  /** True once the first receiver is connected; false once it is known that no receiver is there, or no server. */
   get audience() {
     return this.#audience.promise;
   }
@@ -102,7 +110,7 @@ export class Room {
     this.receivers.clear({ pause: true });
   }
 
-  /** This device may have moved to another network: what stands on the old one may not say so for minutes. */
+  /** This device may have moved to another network: connections on the old one may not show it for minutes. */
   #move() {
     if (this.signaling.status.iceServers) {
       this.#moved = true;
@@ -110,15 +118,15 @@ export class Room {
     }
   }
 
-  /** Replace a connection to the server that may be dead without knowing. */
+  /** Replace a connection to the server that may have died unnoticed. */
   #reopen() {
     if (this.signaling.status.registered) {
       this.signaling.open();
     }
   }
 
-  /** @param {Registered} welcome */
-  #registered({ turnConfig, resumed, peers }) {
+  /** @param {Welcome} welcome */
+  #registered({ turnConfig, resumed, peers = [], limits }) {
     const moved = this.#moved;
     this.#attempt = 0;
     this.#moved = false;
@@ -127,11 +135,12 @@ export class Room {
       this.receivers.clear();
     }
     this.receivers.setIceServers(turnConfig.iceServers);
-    if (!peers?.length) {
+    const receivers = peers.filter((peer) => isReceiver(peer));
+    if (receivers.length === 0) {
       this.#audience.resolve(false);
     }
     if (resumed) {
-      this.receivers.resume(peers ?? [], { moved });
+      this.receivers.resume(receivers, { moved, patience: limits.resume * 1000 });
     }
     this.#handlers?.registered();
     setTimeout(() => void this.#watch(), CALM);
@@ -146,7 +155,7 @@ export class Room {
       const { SenderWatch } = await import("./watch.js");
       new SenderWatch(this.receivers, () => this.#move());
     } catch (error) {
-      // Slower then, the connections themselves tell. It is asked for again when the server is back.
+      // The connections themselves still show what is wrong, later. It is fetched again when the server is back.
       console.warn("Watch:", error);
       this.#watched = false;
     }
@@ -156,8 +165,10 @@ export class Room {
   #message(message) {
     switch (message.type) {
       case "peer-connected":
-        this.receivers.add(message.id);
-        this.#handlers?.arrived(message.id);
+        if (isReceiver({ ...message, role: message.peer })) {
+          this.receivers.add(message.id);
+          this.#handlers?.arrived(message.id);
+        }
         break;
       case "peer-disconnected":
         if (message.reason === "away") {
@@ -207,6 +218,14 @@ export class Room {
     this.receivers.hold();
     this.#handlers?.reconnecting(attempt);
   }
+}
+
+/**
+ * Whether this page sends to a peer: the server says so. One that does not say lets senders meet receivers only.
+ * @param {Pick<PeerInfo, "role" | "offers">} peer
+ */
+function isReceiver({ role, offers }) {
+  return offers ?? role === "receiver";
 }
 
 /** A promise, and what fulfils it (Promise.withResolvers, which not every phone has). */

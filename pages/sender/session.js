@@ -1,40 +1,40 @@
 /**
  * What the sender page does: one room, one camera, one microphone, and what a person or the laptop asks of them.
- * Imports the library modules and the sender's own; touches no element, the view draws what it sets.
+ * Touches no element: the view draws the state.
  */
 
 import { hintContent, listCameras } from "../lib/media/media.js";
+import { WakeLock } from "../lib/page/wake-lock.js";
 import { Camera } from "./camera.js";
 import { passes, refusalKind } from "./errors.js";
 import { LoadWatch } from "./load.js";
 import { Microphone } from "./microphone.js";
 import { cameraState, limitsOf, pauseOf, phaseOf } from "./state.js";
-import { WakeLock } from "../lib/page/wake-lock.js";
 
 /** @typedef {import("../lib/signaling/protocol.js").ControlSettings} ControlSettings */
 /** @typedef {import("../lib/signaling/protocol.js").Codec} Codec */
 /** @typedef {import("../lib/signaling/protocol.js").Facing} Facing */
 /** @typedef {import("../lib/signaling/protocol.js").Priority} Priority */
-/** @typedef {import("./camera.js").Choice} Choice */
+/** @typedef {import("../lib/page/settings.js").Choice} Choice */
 /** @typedef {import("../lib/page/settings.js").Presets} Presets */
-/** @typedef {import("./state.js").SenderState} SenderState */
+/** @typedef {import("./state.js").State} State */
 /** @typedef {import("./errors.js").ErrorKind} ErrorKind */
-/** @typedef {import("./latency.js").SenderReports} SenderReports */
+/** @typedef {import("./reports.js").Reports} Reports */
 /** @typedef {import("../lib/media/peer.js").Peer} Peer */
 /** @typedef {import("./room.js").Room} Room */
 
-/** From this attempt on a socket that never opened counts as blocked: one failure may be a slow start. */
+/** From this attempt on, a socket that never opened counts as blocked: one failure may be a slow start. */
 const BLOCKED_ATTEMPT = 2;
 
-/** After this many attempts in vain to get the camera back a person is asked to help. */
+/** After so many failed attempts to get the camera back, the page asks the person for help. */
 const LONG_OUTAGE = 4;
 
-const RESTORED = "That camera could not be opened. The one before is back.";
+const RESTORED = "That camera could not be opened. This is the one you had before.";
 
-/** Before the cameras are listed, in milliseconds: it takes the browser a while, and the first picture comes first. */
+/** When the cameras are listed, in milliseconds: it takes the browser a while, and the first picture comes first. */
 const LISTING_DELAY = 1_000;
 
-export class Sender {
+export class Session {
   #view;
   #presets;
   #room;
@@ -61,7 +61,7 @@ export class Sender {
   #told = "";
   #listing = 0;
   #devicesChanged = () => void this.#list();
-  /** @type {Promise<SenderReports> | null} */
+  /** @type {Promise<Reports> | null} */
   #reports = null;
   #delivers;
 
@@ -69,8 +69,8 @@ export class Sender {
    * @param {object} options
    * @param {Room} options.room
    * @param {Presets} options.presets
-   * @param {import("../lib/page/view.js").View<SenderState>} options.view
-   * @param {(track: MediaStreamTrack) => Promise<boolean>} options.delivers whether a track gives pictures
+   * @param {import("../lib/page/view.js").View<State>} options.view
+   * @param {(track: MediaStreamTrack) => Promise<boolean>} options.delivers whether a track produces pictures
    */
   constructor({ room, presets, view, delivers }) {
     this.#view = view;
@@ -84,19 +84,19 @@ export class Sender {
     return this.#camera.track;
   }
 
-  /** How the connection to the server is, for the connection check. */
+  /** The state of the connection to the server, for the connection check. */
   get signaling() {
     return this.#room.signaling.status;
   }
 
-  /** Connect at once, where there is reason to think that it works again. */
+  /** Connect at once, when there is reason to think that it works again. */
   reconnect() {
     if (this.#view.state.signaling === "lost") {
       this.#room.signaling.open();
     }
   }
 
-  /** Take part in the room from now; the camera may follow later. */
+  /** Take part in the room from now on; the camera may follow later. */
   join() {
     this.#room.listen({
       registered: () => this.#registered(),
@@ -109,7 +109,7 @@ export class Sender {
     });
   }
 
-  /** Begin, or begin anew, where a person asks for it. */
+  /** Begin, or begin again, because a person asked for it. */
   async start() {
     const { run, error } = this.#view.state;
     if (run === "stopped" || error !== null) {
@@ -120,8 +120,8 @@ export class Sender {
   }
 
   /**
-   * Open the camera and send it, while the connections to the receivers are being made. An error that is shown stays.
-   * @param {Promise<MediaStreamTrack>} [opening] of the camera chosen, where it has begun already
+   * Open the camera and send it, while the connections to the receivers are being made. An error on the screen stays.
+   * @param {Promise<MediaStreamTrack>} [opening] of the chosen camera, if it has begun already
    */
   async begin(opening) {
     const { choice } = this.#view.state;
@@ -139,7 +139,7 @@ export class Sender {
   }
 
   /**
-   * Show an error's screen; everything is released until the next `start`.
+   * Show an error's screen, and release everything until the next `start`.
    * @param {ErrorKind} error
    */
   fail(error) {
@@ -147,7 +147,7 @@ export class Sender {
     this.#update({ error });
   }
 
-  /** Change to the camera on the other side, or to the next one where sides are not known. */
+  /** Switch to the camera on the other side of the phone, or to the next one if the sides are not known. */
   async flip() {
     await this.#list();
     const { actual, cameras } = this.#view.state;
@@ -166,7 +166,7 @@ export class Sender {
     await this.#change({ deviceId, facing: undefined });
   }
 
-  /** @param {string} preset its name in the configuration; others are passed over */
+  /** @param {string} preset its name in the configuration; unknown names are ignored */
   async selectPreset(preset) {
     if (Object.hasOwn(this.#presets.presets, preset)) {
       const { width, height, frameRate } = this.#presets.presets[preset];
@@ -201,7 +201,7 @@ export class Sender {
     await (on ? this.#microphone.open() : this.#microphone.close());
   }
 
-  /** @param {boolean} hidden whether the page went to the background */
+  /** @param {boolean} hidden whether the page is in the background */
   async setHidden(hidden) {
     this.#update({ hidden });
     this.#send();
@@ -212,19 +212,19 @@ export class Sender {
     }
   }
 
-  /** While the camera is interrupted: try at once to get it back. */
+  /** Try at once to get back a camera that is interrupted. */
   retryCamera() {
     this.#camera.retry();
   }
 
-  /** The connections to those that get the video, for their words. */
+  /** The connections to those that get the video, to compare words. */
   async connections() {
     const outcomes = await this.#room.receivers.outcomes();
     return outcomes.flatMap(({ peer }) => peer.connection ?? []);
   }
 
   /**
-   * What answers is loaded when a receiver asks first: the first picture does not wait for it.
+   * The module that answers is loaded when a receiver first asks, so that the first picture does not wait for it.
    * @param {Peer} peer
    * @param {string} text
    */
@@ -239,7 +239,7 @@ export class Sender {
   }
 
   #registered() {
-    // What was told last may have been lost with the connection; the server keeps no state.
+    // The last state may have been lost with the connection.
     this.#told = "";
     const { error } = this.#view.state;
     this.#update({ signaling: "registered", blocked: false, error: passes(error) ? null : error });
@@ -259,8 +259,10 @@ export class Sender {
     if (microphone === false) {
       await this.setMicrophone(false);
     } else if (microphone === true && !this.#view.state.microphone) {
-      // Nobody is to be listened to without having agreed to it here.
-      this.#update({ notice: "The laptop asks for the microphone. Turn it on here if you agree." });
+      // Nobody may be listened to who has not agreed to it here.
+      this.#update({
+        notice: "The laptop would like to hear you. If you agree, turn on the microphone here.",
+      });
     }
     if (typeof preset === "string") {
       await this.selectPreset(preset);
@@ -293,14 +295,14 @@ export class Sender {
     this.#update({ signaling: "lost", blocked });
   }
 
-  /** @param {Partial<Choice>} values what differs from the choice so far */
+  /** @param {Partial<Choice>} values those that change */
   async #change(values) {
     const choice = { ...this.#view.state.choice, ...values };
     this.#update({ choice, notice: "" });
     await this.#camera.change(choice);
   }
 
-  /** @param {Partial<Choice>} values another size or rate, which the phone may have room for */
+  /** @param {Partial<Choice>} values another size or frame rate, which the phone may be fast enough for */
   async #resize(values) {
     this.#load.reset();
     this.#update({ step: 0 });
@@ -317,7 +319,7 @@ export class Sender {
     }
   }
 
-  /** A camera is open or has new settings: send it, and show what it really gives. */
+  /** A camera is open, or has new settings: send it, and show its real settings. */
   #opened() {
     const track = this.#camera.track;
     if (!track) {
@@ -336,13 +338,13 @@ export class Sender {
     this.#update({ cameras: cameras.map(({ deviceId, label }) => ({ deviceId, label })) });
   }
 
-  /** @param {number} failures attempts in vain to get it back */
+  /** @param {number} failures failed attempts to get it back */
   #interrupted(failures) {
     this.#update({ outage: failures < LONG_OUTAGE ? "short" : "long" });
     this.#send();
   }
 
-  /** Put in what is to be sent: nothing while the receivers are told that it is paused. */
+  /** Send what is to be sent: nothing while the receivers are told that the video is paused. */
   #send() {
     const pause = pauseOf(this.#view.state);
     const { receivers } = this.#room;
@@ -350,7 +352,7 @@ export class Sender {
     receivers.setTrack("audio", pause === "hidden" ? null : this.#microphone.track);
   }
 
-  /** @param {Partial<SenderState>} changes that what is sent at most follows from */
+  /** @param {Partial<State>} changes that the limits depend on */
   #limit(changes) {
     this.#update(changes);
     this.#room.receivers.setLimits(this.#limits());
@@ -383,7 +385,7 @@ export class Sender {
     this.#update({ receivers: count, connected, interrupted });
   }
 
-  /** @param {Partial<SenderState>} changes */
+  /** @param {Partial<State>} changes */
   #update(changes) {
     const next = { ...this.#view.state, ...changes };
     this.#view.set({ ...changes, phase: phaseOf(next) });
@@ -391,7 +393,7 @@ export class Sender {
   }
 
   /**
-   * Tell the receivers what the camera does, if that is news, or one receiver in any case.
+   * Tell all receivers what the camera does, if that is news; or tell one receiver in any case.
    * @param {string} [to]
    */
   #tell(to) {
@@ -409,6 +411,6 @@ export class Sender {
 }
 
 async function loadReports() {
-  const { SenderReports } = await import("./latency.js");
-  return new SenderReports(() => document.querySelector("video"));
+  const { Reports } = await import("./reports.js");
+  return new Reports(() => document.querySelector("video"));
 }

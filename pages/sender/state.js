@@ -1,58 +1,47 @@
 /**
- * The sender page's state and what follows from it: the phase, the status line, what the laptop is told.
- * Imports presets and sender-adaptation. Pure: no DOM, no camera, no socket.
+ * The sender page's state and what follows from it: the phase, the status line, what the laptop is told. Pure.
  */
 
 import { bitrateFor } from "../lib/page/settings.js";
 import { stepped } from "./load.js";
 
 /** @typedef {import("../lib/signaling/protocol.js").Phase} Phase */
-/** @typedef {import("../lib/signaling/protocol.js").Facing} Facing */
 /** @typedef {import("../lib/signaling/protocol.js").CameraState} CameraState */
 /** @typedef {import("../lib/signaling/protocol.js").Codec} Codec */
 /** @typedef {import("../lib/signaling/protocol.js").Priority} Priority */
 /** @typedef {import("../lib/page/settings.js").Presets} Presets */
-/** @typedef {import("./camera.js").Choice} Choice */
+/** @typedef {import("../lib/page/settings.js").Choice} Choice */
+/** @typedef {import("./camera.js").Actual} Actual */
 /** @typedef {import("./errors.js").ErrorKind} ErrorKind */
 /** @typedef {import("../lib/media/video.js").VideoLimits} VideoLimits */
 
 /**
- * @typedef {object} Actual What the open camera really gives, in pixels and frames per second.
- * @property {number} width
- * @property {number} height
- * @property {number} frameRate
- * @property {Facing} [facing]
- * @property {string} [deviceId]
- * @property {string} label
- */
-
-/**
- * @typedef {object} SenderState
+ * @typedef {object} State
  * @property {Phase} phase follows from the rest, by `phaseOf`
  * @property {ErrorKind | null} error
  * @property {"new" | "started" | "stopped"} run
  * @property {boolean} camera whether it is open
- * @property {"none" | "short" | "long"} outage whether the camera that was open gives no picture, and for how long
+ * @property {"none" | "short" | "long"} outage how long the open camera has given no picture
  * @property {boolean} hidden whether the page is in the background
  * @property {"connecting" | "registered" | "lost"} signaling
- * @property {boolean} blocked several attempts, and never once was a socket opened
- * @property {number} receivers those in the room
- * @property {number} connected those that get the video
- * @property {boolean} interrupted whether one of those in the room got the video before and does not now
+ * @property {boolean} blocked several attempts failed, and no socket has ever opened
+ * @property {number} receivers how many are in the room
+ * @property {number} connected how many get the video
+ * @property {boolean} interrupted whether a receiver in the room has lost the video
  * @property {{ deviceId: string, label: string }[]} cameras
  * @property {Choice} choice
  * @property {Actual | null} actual
  * @property {boolean} microphone
  * @property {Priority} priority
  * @property {Codec} codec
- * @property {Codec[]} codecs those to choose from
- * @property {number} step how far below the choice it is sent because the phone is busy (sender-adaptation)
- * @property {string} notice a sentence to read once, or ""
+ * @property {Codec[]} codecs to choose from
+ * @property {number} step how much less than the choice is sent because the phone is busy (load.js)
+ * @property {string} notice a sentence for the person, or ""
  */
 
 /**
- * Why nothing is sent though the camera was opened.
- * @param {Pick<SenderState, "hidden" | "outage">} state
+ * Why nothing is sent although the camera was opened.
+ * @param {Pick<State, "hidden" | "outage">} state
  * @returns {"hidden" | "interrupted" | null}
  */
 export function pauseOf({ hidden, outage }) {
@@ -63,7 +52,7 @@ export function pauseOf({ hidden, outage }) {
 }
 
 /**
- * @param {Omit<SenderState, "phase">} state
+ * @param {Omit<State, "phase">} state
  * @returns {Phase}
  */
 export function phaseOf(state) {
@@ -87,7 +76,7 @@ export function phaseOf(state) {
 
 /**
  * The status line.
- * @param {SenderState} state
+ * @param {State} state
  * @returns {string}
  */
 export function statusOf(state) {
@@ -108,7 +97,7 @@ export function statusOf(state) {
   }
 }
 
-/** @param {SenderState} state */
+/** @param {State} state */
 function waiting(state) {
   if (state.signaling !== "registered") {
     return "Connecting to the laptop";
@@ -119,14 +108,14 @@ function waiting(state) {
   return state.phase === "idle" ? "The laptop is ready" : "Connecting the video";
 }
 
-/** @param {SenderState} state */
+/** @param {State} state */
 function reconnecting(state) {
   if (state.signaling !== "lost") {
-    return "Video lost, connecting again";
+    return "Video lost, reconnecting";
   }
   return state.connected > 0
-    ? `Still live on ${laptops(state.connected)}, server lost`
-    : "No answer yet, trying again";
+    ? `Live on ${laptops(state.connected)}, server lost`
+    : "No answer yet, still trying";
 }
 
 /** @param {number} count */
@@ -135,7 +124,7 @@ function laptops(count) {
 }
 
 /**
- * Size and rate for a person.
+ * Size and frame rate in words.
  * @param {Pick<Actual, "width" | "height" | "frameRate">} actual
  * @returns {string} such as "1280×720, 30 fps"
  */
@@ -145,7 +134,7 @@ export function describe({ width, height, frameRate }) {
 
 /**
  * The `state` message's content (docs/protocol.md).
- * @param {SenderState} state
+ * @param {State} state
  * @param {Presets} presets
  * @returns {CameraState}
  */
@@ -170,13 +159,13 @@ export function cameraState(state, presets) {
   };
 }
 
-/** @typedef {Pick<SenderState, "choice" | "actual" | "priority" | "step">} Sent */
+/** @typedef {Pick<State, "choice" | "actual" | "priority" | "step">} Sent */
 
 /**
  * What a busy phone sends for now.
  * @param {Sent} state
  * @param {Presets} presets
- * @returns {string} "" while what was chosen is sent
+ * @returns {string} "" while it sends what was chosen
  */
 export function busyNotice(state, presets) {
   if (state.step === 0 || !state.actual) {
@@ -190,7 +179,7 @@ export function busyNotice(state, presets) {
 }
 
 /**
- * What is sent at most, for this choice with this camera.
+ * The limits of what is sent, for this choice with this camera.
  * @param {Sent} state
  * @param {Presets} presets
  * @returns {VideoLimits}
@@ -199,7 +188,7 @@ export function limitsOf({ choice, actual, priority, step }, presets) {
   const { preset, width, frameRate } = choice;
   const maxBitrate =
     preset === null ? bitrateFor(choice, presets) : presets.presets[preset].maxBitrate;
-  // Some cameras give more than was wished: then it is scaled down before it is sent.
+  // Some cameras give more than was asked for: then the picture is scaled down before it is sent.
   const longSide = actual ? Math.max(actual.width, actual.height) : width;
   const scaleResolutionDownBy = Math.max(1, longSide / width);
   return stepped({ maxBitrate, maxFramerate: frameRate, scaleResolutionDownBy, priority }, step);

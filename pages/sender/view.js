@@ -1,14 +1,14 @@
 /**
- * The sender page's elements: draws a state into them, and hands on what a person does with them.
- * Imports view, sender-state, sender-errors and sender-preview; knows no camera, no peer and no socket.
+ * The sender page's elements: draws the state, and reports what a person does.
  */
 
+import { numbered } from "../lib/page/names.js";
+import { byId, closeByBackdrop, mirror, show, text } from "../lib/page/view.js";
 import { problem } from "./errors.js";
 import { showTrack } from "./preview.js";
 import { busyNotice, describe, statusOf } from "./state.js";
-import { byId, mirror, show, text } from "../lib/page/view.js";
 
-/** @typedef {import("./state.js").SenderState} SenderState */
+/** @typedef {import("./state.js").State} State */
 /** @typedef {import("../lib/page/settings.js").Presets} Presets */
 /** @typedef {import("../lib/signaling/protocol.js").Codec} Codec */
 /** @typedef {import("../lib/signaling/protocol.js").Priority} Priority */
@@ -29,7 +29,7 @@ import { byId, mirror, show, text } from "../lib/page/view.js";
  * @property {(codec: Codec) => void} codec
  */
 
-/** Up to this share of the picture may be cropped to fill the screen. */
+/** The share of the picture that may be cropped to fill the screen. */
 const MAX_CROP = 0.3;
 
 /** @type {Record<Codec, string>} */
@@ -38,8 +38,8 @@ const CODECS = { auto: "Automatic", h264: "H.264", vp8: "VP8", vp9: "VP9", av1: 
 /** @type {Record<string, { title: string, lead: string, button: string }>} */
 const SCREENS = {
   idle: {
-    title: "Use this phone as the laptop's camera",
-    lead: "The browser will ask for the camera. The video goes to the laptop only; nothing is recorded.",
+    title: "Use this phone as your laptop’s camera",
+    lead: "The browser will ask for the camera. The video goes only to the laptop. Nothing is recorded.",
     button: "Start",
   },
   asking: {
@@ -49,13 +49,13 @@ const SCREENS = {
   },
   ended: {
     title: "Stopped",
-    lead: "The camera is off and the laptop gets nothing from this phone.",
+    lead: "The camera is off. The laptop gets nothing from this phone.",
     button: "Start again",
   },
 };
 
 /** @param {Presets} presets */
-export function senderElements(presets) {
+export function findElements(presets) {
   const elements = {
     title: byId("title", HTMLHeadingElement),
     lead: byId("lead", HTMLParagraphElement),
@@ -93,7 +93,7 @@ export function senderElements(presets) {
   return elements;
 }
 
-/** @typedef {ReturnType<typeof senderElements>} Elements */
+/** @typedef {ReturnType<typeof findElements>} Elements */
 
 /**
  * @param {Elements} elements
@@ -109,12 +109,7 @@ export function listen(elements, actions) {
     actions.microphone(elements.microphone.getAttribute("aria-checked") !== "true");
   elements.settings.onclick = () => elements.sheet.showModal();
   elements.close.onclick = () => elements.sheet.close();
-  elements.sheet.onclick = (event) => {
-    // Its padding belongs to the box inside: a click on the dialog itself is one beside it.
-    if (event.target === elements.sheet) {
-      elements.sheet.close();
-    }
-  };
+  closeByBackdrop(elements.sheet);
   elements.camera.onchange = () => actions.camera(elements.camera.value);
   elements.presets.onchange = ({ target }) => {
     if (target instanceof HTMLInputElement) {
@@ -138,7 +133,7 @@ export function listen(elements, actions) {
 
 /**
  * @param {Elements} elements
- * @param {SenderState} state
+ * @param {State} state
  * @param {MediaStreamTrack | null} track of the camera
  * @param {Presets} presets
  */
@@ -160,7 +155,7 @@ export function render(elements, state, track, presets) {
 
 /**
  * @param {Elements} elements
- * @param {SenderState} state
+ * @param {State} state
  */
 function drawScreen(elements, state) {
   const screen = SCREENS[state.phase];
@@ -198,7 +193,7 @@ function drawSteps(box, steps) {
 
 /**
  * @param {Elements} elements
- * @param {SenderState} state
+ * @param {State} state
  * @param {MediaStreamTrack | null} track
  */
 function drawPreview({ preview, actual, sending }, state, track) {
@@ -208,12 +203,12 @@ function drawPreview({ preview, actual, sending }, state, track) {
   const settings = seen && `${seen.width}x${seen.height}@${seen.frameRate}`;
   mirror(document.documentElement, "settings", settings);
   text(actual, seen ? describe(seen) : "");
-  text(sending, seen ? `The camera gives ${describe(seen)}.` : "");
+  text(sending, seen ? `The camera is set to ${describe(seen)}.` : "");
 }
 
 /**
  * @param {Elements} elements
- * @param {SenderState} state
+ * @param {State} state
  */
 function drawSettings(elements, state) {
   const { choice, cameras, actual } = state;
@@ -239,15 +234,18 @@ function drawSettings(elements, state) {
 
 /**
  * @param {HTMLSelectElement} select
- * @param {SenderState["cameras"]} cameras
- * @param {string | undefined} deviceId of the one that is open
+ * @param {State["cameras"]} cameras
+ * @param {string | undefined} deviceId of the open one
  */
 function drawCameras(select, cameras, deviceId) {
   const known = [...select.options].map((option) => `${option.value} ${option.text}`).join();
-  const options = cameras.map(
-    (camera, index) => new Option(camera.label || `Camera ${index + 1}`, camera.deviceId),
-  );
-  // Filling it anew would close it under the finger: only when the list differs.
+  /** @type {string[]} */
+  const labels = [];
+  for (const [index, camera] of cameras.entries()) {
+    labels.push(numbered(camera.label || `Camera ${index + 1}`, labels));
+  }
+  const options = cameras.map(({ deviceId: id }, index) => new Option(labels[index], id));
+  // Filling it again would close it under the finger: only if the list has changed.
   if (options.map((option) => `${option.value} ${option.text}`).join() !== known) {
     select.replaceChildren(...options);
   }
@@ -257,7 +255,7 @@ function drawCameras(select, cameras, deviceId) {
 }
 
 /**
- * Choose an option, adding it where a preset of the configuration is beside the usual ones.
+ * Choose an option. Adds it if it is missing, because a preset of the configuration may be an unusual one.
  * @param {HTMLSelectElement} select
  * @param {string} value
  * @param {string} label
@@ -270,7 +268,7 @@ function choose(select, value, label) {
 }
 
 /**
- * Fill the screen where little is lost by it, else show the whole picture.
+ * Fill the screen if only little of the picture is lost, else show the whole picture.
  * @param {HTMLVideoElement} video
  */
 function fit(video) {

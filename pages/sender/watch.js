@@ -1,30 +1,30 @@
 /**
- * Notices what the sender's connections do not tell of for seconds: this device has moved to another network, or
- * nothing comes back from a receiver any more. Fetched after the first picture. Imports network, and types.
+ * Notices what connections take seconds to report: this device is on another network, or a receiver has stopped
+ * answering. Loaded after the first picture.
  */
 
 import { watchNetwork } from "../lib/page/network.js";
 
 /** @typedef {import("./receivers.js").Receivers} Receivers */
 
-/** Between two looks, in milliseconds. */
+/** How often it looks, in milliseconds. */
 const INTERVAL = 500;
 /**
- * Nothing comes back, in milliseconds, while a picture is sent: a receiver reports many times a second what it gets
- * (draft-holmer-rmcat-transport-wide-cc-extensions-01, 2).
+ * How long nothing may come back while a picture is sent, in milliseconds: a receiver reports many times a second what
+ * it gets (draft-holmer-rmcat-transport-wide-cc-extensions-01, 2).
  */
 const SILENCE = 1_500;
-/** So many packets have to be sent without any answer. */
+/** How many packets must have been sent without an answer. */
 const MIN_PACKETS = 20;
-/** Between two attempts to mend it, in milliseconds. */
-const MENDING_INTERVAL = 5_000;
+/** How long to wait between two attempts to repair it, in milliseconds. */
+const REPAIR_INTERVAL = 5_000;
 
 /**
- * @typedef {object} Traffic The last that is known of a connection.
+ * @typedef {object} Traffic What is known about a connection.
  * @property {number} received in bytes
- * @property {number} sent in packets, when something was last received
+ * @property {number} sent in packets, until something was last received
  * @property {number} at when something was last received, in milliseconds
- * @property {number} mended when it was last mended, in milliseconds
+ * @property {number} repaired when it was last repaired, in milliseconds
  */
 
 export class SenderWatch {
@@ -35,7 +35,7 @@ export class SenderWatch {
 
   /**
    * @param {Receivers} receivers
-   * @param {() => void} moved this device may be in another network
+   * @param {() => void} moved this device may be on another network
    */
   constructor(receivers, moved) {
     this.#receivers = receivers;
@@ -50,29 +50,29 @@ export class SenderWatch {
     if (silent.length > 0 && silent.every(Boolean)) {
       this.#moved();
     } else {
-      live.filter((_, index) => silent[index]).forEach(({ id }) => this.#receivers.mend(id));
+      live.filter((_, index) => silent[index]).forEach(({ id }) => this.#receivers.repair(id));
     }
   }
 
   /**
    * @param {RTCPeerConnection} connection
-   * @returns {Promise<boolean>} whether it is to be mended now
+   * @returns {Promise<boolean>} whether it should be repaired now
    */
   async #isSilent(connection) {
     const { received, sent } = read(await connection.getStats());
     const now = performance.now();
     const before = this.#traffic.get(connection);
     if (!before || received !== before.received) {
-      const mended = before?.mended ?? -Infinity;
-      this.#traffic.set(connection, { received, sent, at: now, mended });
+      const repaired = before?.repaired ?? -Infinity;
+      this.#traffic.set(connection, { received, sent, at: now, repaired });
       return false;
     }
-    // Without a picture it says less, and seldom.
+    // A receiver without a picture answers less often.
     const sending = sent - before.sent > MIN_PACKETS;
-    if (!sending || now - before.at < SILENCE || now - before.mended < MENDING_INTERVAL) {
+    if (!sending || now - before.at < SILENCE || now - before.repaired < REPAIR_INTERVAL) {
       return false;
     }
-    before.mended = now;
+    before.repaired = now;
     return true;
   }
 }

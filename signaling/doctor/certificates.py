@@ -1,8 +1,4 @@
-"""Checks the certificate that a server shows to phones, at each address by which they may come.
-
-Owns what can be wrong with it and what mends it. May import `signaling.host.addresses` and
-`signaling.host.tls`.
-"""
+"""Checks the certificate that a server shows to phones, at each address that they may use."""
 
 import asyncio
 import ssl
@@ -24,11 +20,11 @@ _CHECK = "certificate"
 # X509_V_ERR_* of openssl/x509_vfy.h.
 _NOT_YET_VALID = 9
 _HAS_EXPIRED = 10
-_MISMATCH = (62, 64)  # of a host name, of an IP address
+_MISMATCH = (62, 64)  # of the host name, of the IP address
 
 
 def trusting(settings: Config, folder: Path) -> ssl.SSLContext:
-    """A client's context like that of a phone which trusts this computer's CA.
+    """A client's TLS context, like that of a phone that trusts this computer's CA.
 
     Raises
     ------
@@ -41,7 +37,7 @@ def trusting(settings: Config, folder: Path) -> ssl.SSLContext:
 
 
 async def check(origin: str, settings: Config, folder: Path) -> list[Finding]:
-    """Have the server show its certificate.
+    """Get the server's certificate, and say whether phones can use it.
 
     Parameters
     ----------
@@ -69,9 +65,9 @@ async def check(origin: str, settings: Config, folder: Path) -> list[Finding]:
                 good.append((host, result))
             case ssl.SSLError():
                 findings.append(_bad(host, result, own))
-            case _ if host != parts.hostname:  # that one has a line of its own
+            case _ if host != parts.hostname:  # "phone's link" is about that one.
                 text = f"{host} does not answer on port {port}."
-                remedy = "Let a firewall on this computer pass that TCP port."
+                remedy = "Allow this TCP port in this computer's firewall."
                 findings.append(broken("LAN address", text, remedy))
     if good:
         findings.append(_good(good, own, folder))
@@ -82,15 +78,15 @@ async def _show(host: str, port: int, context: ssl.SSLContext) -> visit.Shown | 
     try:
         return await visit.certificate(host, port, context)
     except ssl.SSLCertVerificationError as error:
-        return await _worse(host, port, error)
+        return await _named_fault(host, port, error)
     except OSError as error:
         return error
 
 
-async def _worse(host: str, port: int, error: ssl.SSLCertVerificationError) -> OSError:
-    """Whatever is wrong with the certificate besides its authority, else the error as it is.
+async def _named_fault(host: str, port: int, error: ssl.SSLCertVerificationError) -> OSError:
+    """What is wrong with the certificate apart from its issuer; `error` if nothing is.
 
-    OpenSSL names one fault only, and an unknown authority before dates and names.
+    OpenSSL reports one fault only, and an unknown issuer before wrong dates and names.
     """
     if error.verify_code in (_HAS_EXPIRED, _NOT_YET_VALID, *_MISMATCH):
         return error
@@ -99,8 +95,8 @@ async def _worse(host: str, port: int, error: ssl.SSLCertVerificationError) -> O
         itself = ssl.create_default_context(cadata=shown.der)
         itself.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         await visit.certificate(host, port, itself)
-    except OSError as worse:
-        return worse
+    except OSError as other:
+        return other
     return error
 
 
@@ -108,39 +104,40 @@ def _good(good: list[tuple[str, visit.Shown]], own: bool, folder: Path) -> Findi
     hosts = ", ".join(host for host, _ in good)
     first = good[0][1]
     days = (first.expires - datetime.now(UTC)).days
-    text = f"good for {hosts}, {days} days left, from {first.issuer}"
+    text = f"valid for {hosts}, expires in {days} days, issued by {first.issuer}"
     if own:
         ca = x509.load_pem_x509_certificate(tls.ca_certificate(folder))
-        text += f" ({(ca.not_valid_after_utc - datetime.now(UTC)).days} days left)"
+        text += f" (expires in {(ca.not_valid_after_utc - datetime.now(UTC)).days} days)"
     if days >= SOON_DAYS:
         return ok(_CHECK, text)
-    return note(_CHECK, f"{text}.", "Start lenscast again: it renews it." if own else "Renew it.")
+    return note(_CHECK, f"{text}.", "Restart Lenscast to renew it." if own else "Renew it.")
 
 
 def _bad(host: str, error: ssl.SSLError, own: bool) -> Finding:
     if not isinstance(error, ssl.SSLCertVerificationError):
-        remedy = "Start lenscast again, and read its log."
+        remedy = "Restart Lenscast and read its log."
         return broken(_CHECK, f"the TLS handshake with {host} fails.", remedy)
     if error.verify_code == _HAS_EXPIRED:
         renewal = (
-            "Start lenscast again: it makes a new one"
+            "Restart Lenscast to get a new one"
             if own
-            else "Renew it, and name the new files in server.certificate and server.private_key"
+            else "Renew it, and set server.certificate and server.private_key to the new files"
         )
-        text = f"the one for {host} has expired."
-        return broken(_CHECK, text, f"{renewal}. If it is new, set this computer's clock.")
+        text = f"the certificate for {host} has expired."
+        return broken(_CHECK, text, f"{renewal}. If it is new, correct this computer's clock.")
     if error.verify_code == _NOT_YET_VALID:
-        return broken(_CHECK, f"the one for {host} begins later.", "Set this computer's clock.")
+        text = f"the certificate for {host} is not valid yet."
+        return broken(_CHECK, text, "Correct this computer's clock.")
     if error.verify_code in _MISMATCH:
-        text = f"it does not name {host}, so a phone's browser refuses the connection."
+        text = f"it is not valid for {host}, so a phone's browser refuses the connection."
         remedy = (
-            "Start lenscast again: it makes one with this address."
+            "Restart Lenscast to get one that includes this address."
             if own
-            else "Write a name that stands in it into server.public_url, as in "
-            "https://camera.example.org:8443, or set server.tls: local-ca."
+            else "Set server.public_url to a name in the certificate, for example "
+            "https://camera.example.org:8443, or set server.tls to local-ca."
         )
         return broken(_CHECK, text, remedy)
-    text = f"this computer does not accept the one for {host} ({error.verify_message})."
+    text = f"this computer does not trust the certificate for {host} ({error.verify_message})."
     if own:
-        return broken(_CHECK, text, "Start lenscast again: it makes a new one.")
-    return note(_CHECK, text, "A phone warns of it too, unless it trusts that authority.")
+        return broken(_CHECK, text, "Restart Lenscast to get a new one.")
+    return note(_CHECK, text, "Phones warn about it too, unless they trust its issuer.")

@@ -1,7 +1,4 @@
-"""What the checks find: one line each, for a person or for a program.
-
-Owns the shape of a finding and how it is written. Imports nothing of the project.
-"""
+"""What the checks find, one line each, for a person or for a program."""
 
 import dataclasses
 import json
@@ -11,7 +8,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What a check came to. Only `BROKEN` makes the command fail."""
+    """The result of a check. Only `BROKEN` makes the command fail."""
 
     OK = "ok"
     BROKEN = "broken"
@@ -24,7 +21,7 @@ _COLOURS = {Verdict.OK: 32, Verdict.BROKEN: 31, Verdict.NOTE: 33}  # ECMA-48 8.3
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: what was checked, what was seen, and what mends it where it is not right."""
+    """One line: what was checked, what was found and, if it is wrong, how to fix it."""
 
     verdict: Verdict
     check: str
@@ -32,31 +29,31 @@ class Finding:
     remedy: str = ""
 
     def sentence(self) -> str:
-        """What was seen and what mends it."""
+        """What was found and how to fix it."""
         return f"{self.text} {self.remedy}".rstrip()
 
 
 def ok(check: str, text: str) -> Finding:
-    """All is well."""
+    """This works."""
     return Finding(Verdict.OK, check, text)
 
 
 def broken(check: str, text: str, remedy: str) -> Finding:
-    """Something that matters does not work."""
+    """Something necessary does not work."""
     return Finding(Verdict.BROKEN, check, text, remedy)
 
 
 def note(check: str, text: str, remedy: str = "") -> Finding:
-    """Something to know, which need not be a fault."""
+    """Something to know; it may be no problem."""
     return Finding(Verdict.NOTE, check, text, remedy)
 
 
 def lines(findings: Sequence[Finding], *, colour: bool) -> list[str]:
-    """The findings as a person reads them, aligned.
+    """The findings for a person to read, in columns.
 
     Parameters
     ----------
-    colour: whether to colour the verdicts, as a terminal understands it.
+    colour: whether to colour the verdicts, for a terminal.
     """
     width = max((len(finding.check) for finding in findings), default=0)
     printed = []

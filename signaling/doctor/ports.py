@@ -1,23 +1,20 @@
-"""Who holds a port: nobody, a lenscast, or another program.
-
-Owns how that is found out. May import `signaling.room.refusal`, `signaling.web.port` and `.visit`.
-"""
+"""Finds out what is on a port: nothing, Lenscast, or another program."""
 
 import asyncio
 import errno
 import json
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+
+import psutil
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
 from signaling.doctor import visit
 from signaling.doctor.findings import Finding, broken, ok
 from signaling.setup_error import SetupError
 from signaling.web.port import bind
 
-ANSWER_SECONDS = 3.0
 _MAX_ANSWER = 65536
-_LISTEN = "0A"  # TCP_LISTEN of linux/include/net/tcp_states.h
 
 
 @dataclass(frozen=True)
@@ -26,9 +23,9 @@ class PortState:
 
     Attributes
     ----------
-    usable: whether lenscast could listen there.
-    origin: scheme, host and port of the lenscast that runs there; None without one.
-    turn: that lenscast's turn.mode.
+    usable: whether Lenscast could listen there.
+    origin: scheme, host and port of the Lenscast server that runs there; None if there is none.
+    turn: that server's turn.mode.
     """
 
     finding: Finding
@@ -38,14 +35,14 @@ class PortState:
 
 
 async def look(host: str, port: int, setting: str) -> PortState:
-    """Find out who holds a port.
+    """Find out what is on a port.
 
     Parameters
     ----------
-    host: an IP address of this host, or that of all.
-    setting: the key of the configuration that names the port, as in `server.port`.
+    host: an IP address of this host, or 0.0.0.0 for all.
+    port: 0 stands for any free port.
+    setting: the key of the configuration that names the port, such as `server.port`.
     """
-    option = "--" + setting.removeprefix("server.").replace("_", "-")
     check = f"port {port}"
     if port == 0:
         return PortState(ok(setting, "any free port"), usable=True)
@@ -57,69 +54,50 @@ async def look(host: str, port: int, setting: str) -> PortState:
         if not (isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE):
             return PortState(broken(check, str(error), ""), usable=False)
     to = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    for scheme, health in zip(
-        ("https", "http"),
-        await asyncio.gather(_health(to, port, tls=True), _health(to, port, tls=False)),
-        strict=True,
-    ):
+    at = f"{f'[{to}]' if ':' in to else to}:{port}"
+    origins = f"https://{at}", f"http://{at}"
+    for origin, health in zip(origins, await asyncio.gather(*map(_health, origins)), strict=True):
         if health:
-            origin = f"{scheme}://{f'[{to}]' if ':' in to else to}:{port}"
-            text = f"lenscast {health['version']} runs on it"
+            text = f"Lenscast {health['version']} is running on it"
             return PortState(ok(check, text), False, origin, health["turn"])
     program = await asyncio.to_thread(holder, port)
+    option = "--" + setting.removeprefix("server.").replace("_", "-")
     other = port + 1000 if port + 1000 <= 65535 else port - 1000
-    remedy = f"Stop it, or: lenscast {option} {other}"
     text = f"in use by another program{f' ({program})' if program else ''}."
+    remedy = f"Stop it, or use another port: lenscast {option} {other}"
     return PortState(broken(check, text, remedy), usable=False)
 
 
-async def _health(host: str, port: int, *, tls: bool) -> dict[str, str] | None:
-    """What the lenscast on a port says of itself; None where there is no lenscast."""
-    context = visit.anybody() if tls else None
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        async with asyncio.timeout(ANSWER_SECONDS):
-            reader, writer = await asyncio.open_connection(host, port, ssl=context)
-            try:
-                writer.write(
-                    b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-                )
-                await writer.drain()
-                answer = await reader.read(_MAX_ANSWER)
-                while answer and (more := await reader.read(_MAX_ANSWER)):
-                    answer += more
-                    if len(answer) > _MAX_ANSWER:
-                        return None
-            finally:
-                writer.transport.abort()
-        said = json.loads(answer.partition(b"\r\n\r\n")[2])
-        if said["status"] == "ok":
-            return {"version": str(said["version"]), "turn": str(said["turn"])}
-    return None
+async def _health(origin: str) -> dict[str, str] | None:
+    """What the Lenscast server at an origin says about itself; None if there is no such server."""
+    client = AsyncHTTPClient(force_instance=True, max_buffer_size=_MAX_ANSWER)
+    try:
+        answer = await client.fetch(
+            f"{origin}/healthz",
+            connect_timeout=visit.ANSWER_SECONDS,
+            request_timeout=visit.ANSWER_SECONDS,
+            ssl_options=visit.anybody(),
+            follow_redirects=False,
+            decompress_response=False,  # Before 6.6, Tornado limits only what is received.
+        )
+        said = json.loads(answer.body)
+        found = {"version": str(said["version"]), "turn": str(said["turn"])}
+        return found if said["status"] == "ok" else None
+    except (HTTPClientError, OSError, ValueError, KeyError, TypeError):
+        return None  # It is another program.
+    finally:
+        client.close()
 
 
 def holder(port: int) -> str | None:
     """Name the program that listens on a TCP port, as in `nginx, pid 812`.
 
-    None where /proc does not show it: on other systems, and for other users' programs.
+    None if no program of this user does; those of other users are visible to root only.
     """
-    sockets = {f"socket:[{inode}]" for inode in _listening(port)}
-    if not sockets:
-        return None
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has ended, or is another user's
-            if any(str(link.readlink()) in sockets for link in (process / "fd").iterdir()):
-                name = (process / "comm").read_text(errors="replace").strip()
-                return f"{name}, pid {process.name}"
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # It has ended, or belongs to another user.
+            for connection in process.net_connections("tcp"):
+                listens = connection.status == psutil.CONN_LISTEN
+                if listens and connection.laddr and connection.laddr.port == port:
+                    return f"{process.name()}, pid {process.pid}"
     return None
-
-
-def _listening(port: int) -> set[str]:
-    """The inodes of the sockets that listen on a port (proc(5), /proc/net/tcp)."""
-    found = set()
-    for table in ("tcp", "tcp6"):
-        with suppress(OSError):
-            for line in Path("/proc/net", table).read_text().splitlines()[1:]:
-                fields = line.split()
-                if fields[3] == _LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
-                    found.add(fields[9])
-    return found

@@ -1,6 +1,6 @@
-"""Checks the STUN and TURN servers that the pages are told of, and says what mends them.
+"""Checks the STUN and TURN servers that the pages are given.
 
-Owns the remedies, which depend on where a server comes from. May import `turn.checks`.
+How to fix one that is broken depends on where it comes from: from turn.mode of the configuration.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ from turn.checks import CheckError, Fault, Measurement, ServerUrl
 T = TypeVar("T")
 
 SERVER_SECONDS = 7.0
-"""How long one check of a server may take."""
+"""How long each check of a server may take."""
 
 HIGH_LOSS = 0.02
 
 
 @dataclass(frozen=True)
 class Offer:
-    """What one side is told. `to_phone`: whether that is the phone."""
+    """The ICE servers that one side is given. `to_phone`: whether that side is the phone."""
 
     ice_servers: Sequence[dict[str, Any]] = field(repr=False)
     to_phone: bool
@@ -40,7 +40,14 @@ class _Entry:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the checks of one server came to; None where a check does not apply."""
+    """The results of one server's checks; None where a check does not apply.
+
+    Attributes
+    ----------
+    stun: this computer's address as the server sees it.
+    relay: how packets got through.
+    strangers: the server gave an allocation to somebody without the right credentials.
+    """
 
     entry: _Entry
     stun: str | CheckError | None
@@ -55,28 +62,28 @@ async def check(
 
     Parameters
     ----------
-    offers: what each side is told; their credentials must stay good until this returns.
-    mode: turn.mode of the server that made the offers.
+    offers: what each side is given; the credentials must stay valid until this returns.
+    mode: turn.mode of the signaling server that made the offers.
     packets: how many to send through each relay.
-    context: for servers over TLS; None: the system's authorities count.
+    context: for TLS; None for the authorities that the system trusts.
     """
     entries, findings = _entries(offers, mode)
     if not entries and not findings:
         return [
             note(
                 "TURN",
-                "none: phone and laptop must reach each other directly.",
-                "Where a network keeps them apart, set turn.mode (docs/turn.md).",
+                "no relay, so phone and laptop must be able to reach each other directly.",
+                "If the network prevents that, set turn.mode (docs/turn.md).",
             )
         ]
     seen = await asyncio.gather(*(_look(entry, packets, context) for entry in entries))
     for one in seen:
         findings += _findings(one, mode)
-    findings = list(dict.fromkeys(findings))  # `turn:` and `stun:` may name the same server
+    findings = list(dict.fromkeys(findings))  # A `turn:` and a `stun:` URL may mean one server.
     if any(one.entry.server.relays and isinstance(one.relay, Measurement) for one in seen) and not (
         any(one.strangers for one in seen)
     ):
-        findings.append(ok("TURN password", "no relay gives an allocation for a wrong one or none"))
+        findings.append(ok("TURN password", "no relay accepts clients without the right password"))
     return findings
 
 
@@ -92,7 +99,8 @@ def _entries(offers: Sequence[Offer], mode: str) -> tuple[list[_Entry], list[Fin
                     findings[url] = broken(
                         "ICE server",
                         f"{url} {error.detail}.",
-                        f"Correct it in {_setting(mode)}: browsers refuse the whole list for it.",
+                        f"Correct it in {_setting(mode)}. Until then browsers refuse the whole "
+                        "list.",
                     )
                     continue
                 user, password = (_text(ice_server.get(k)) for k in ("username", "credential"))
@@ -121,7 +129,7 @@ async def _look(entry: _Entry, packets: int, context: ssl.SSLContext | None) -> 
         _limited(checks.measure(server, user, entry.password, packets=packets, tls=context)),
         _limited(checks.refuses_strangers(server, user, tls=context)),
     )
-    # Whoever does not answer has refused nobody and let nobody in; the relay's line says so.
+    # A server that does not answer lets nobody in either; the relay's line reports that.
     let_in = isinstance(strangers, CheckError) and strangers.fault is Fault.OPEN
     return _Seen(entry, stun, relay, strangers if let_in else None)
 
@@ -146,7 +154,7 @@ def _findings(seen: _Seen, mode: str) -> Iterator[Finding]:
     if seen.strangers is not None:
         yield broken(
             "TURN password",
-            f"{server.text} {seen.strangers.detail}: it relays for anybody (an open relay).",
+            f"{server.text} {seen.strangers.detail}, so anybody can use it (an open relay).",
             _remedy(seen.strangers, server, mode),
         )
     if isinstance(seen.stun, CheckError):
@@ -155,24 +163,28 @@ def _findings(seen: _Seen, mode: str) -> Iterator[Finding]:
                 "STUN", f"{server.text} {seen.stun.detail}.", _remedy(seen.stun, server, mode)
             )
         elif not isinstance(seen.relay, CheckError):
-            yield note("STUN", f"{server.text} relays, but {seen.stun.detail} for STUN.")
+            yield note(
+                "STUN", f"{server.text} works as a relay, but for STUN it {seen.stun.detail}."
+            )
     elif not server.relays or server.transport == "udp":
         yield ok("STUN", f"{server.host}:{server.port} sees this computer as {seen.stun}")
     if seen.entry.to_phone and is_loopback(server.host) and server.relays:
         yield note(
             name,
-            f"{server.text} is this computer alone: the phone is told of it but cannot reach it.",
-            f"Name an address of the network in {_setting(mode)}.",
+            f"{server.text} is an address of this computer only. The phone gets it too, but cannot "
+            "reach it.",
+            f"Use an address in {_setting(mode)} that the phone can reach.",
         )
 
 
 def _measured(name: str, server: ServerUrl, measured: Measurement) -> Finding:
     text = (
         f"{server.text}: {measured.received} of {measured.sent} packets came back, "
-        f"round trip {measured.median * 1000:.1f} ms, 95 % within {measured.p95 * 1000:.1f} ms"
+        f"median round trip {measured.median * 1000:.1f} ms, "
+        f"95 % within {measured.p95 * 1000:.1f} ms"
     )
     if measured.loss > HIGH_LOSS:
-        remedy = "The picture will stutter when relayed: look at that server's load and network."
+        remedy = "Relayed video will stutter. Check the load and the network of that server."
         return note(name, f"{text}.", remedy)
     return ok(name, text)
 
@@ -183,7 +195,7 @@ def _setting(mode: str) -> str:
 
 def _remedy(error: CheckError, server: ServerUrl, mode: str) -> str:
     if mode == "embedded":
-        return _EMBEDDED.get(error.fault, "Start lenscast again; its log may say why.")
+        return _EMBEDDED.get(error.fault, "Restart Lenscast. Its log may say more.")
     setting = _setting(mode)
     kind = server.transport.upper()
     match error.fault:
@@ -193,47 +205,52 @@ def _remedy(error: CheckError, server: ServerUrl, mode: str) -> str:
                 f"coturn/compose.yaml up --detach), or correct {setting}."
             )
         case Fault.UNKNOWN_HOST:
-            return f"Correct the name in {setting}, or see whether this computer's DNS works."
+            return f"Correct the name in {setting}, or check whether this computer's DNS works."
         case Fault.SILENT | Fault.UNREACHABLE:
             return (
-                f"A firewall may keep {kind} port {server.port} closed: open it, or correct "
+                f"A firewall may be blocking {kind} port {server.port}. Open the port, or correct "
                 f"{setting}."
             )
         case Fault.CREDENTIALS if mode == "coturn":
             return (
-                "turn.coturn.secret (or the file in secret_file) must be the static-auth-secret of "
-                "that coturn, and the clocks of both computers must agree."
+                "turn.coturn.secret (or what turn.coturn.secret_file holds) must be the same as "
+                "coturn's static-auth-secret, and the clocks of both computers must be right."
             )
         case Fault.CREDENTIALS:
-            return f"Correct username and credential in {setting}."
+            return f"Correct the username and the credential in {setting}."
         case Fault.FORBIDDEN:
             return (
-                "Two peers meet at the relay's own address: let coturn have "
-                "allowed-peer-ip=THAT-ADDRESS, as `lenscast coturn DIR` writes it."
+                "Two relayed peers need to reach each other at that address. Add "
+                "allowed-peer-ip=ADDRESS to turnserver.conf, as `lenscast coturn DIR` does."
             )
         case Fault.FULL:
-            return "Raise user-quota and total-quota there, or wait until others have left."
+            return (
+                "Raise user-quota and total-quota in turnserver.conf, or wait until others leave."
+            )
         case Fault.NO_PACKETS:
             return (
-                "A firewall may keep its relayed ports closed (UDP 49160 to 49359 with `lenscast "
-                "coturn DIR`), or behind NAT it may lack external-ip=PUBLIC/PRIVATE."
+                "A firewall may be blocking its relay ports (UDP 49160 to 49359 with `lenscast "
+                "coturn DIR`). Behind NAT it also needs external-ip=PUBLIC/PRIVATE."
             )
         case Fault.OPEN if mode == "coturn":
             return (
-                "Strangers can send through it. In turnserver.conf remove no-auth and set "
-                "use-auth-secret, or write it anew with `lenscast coturn DIR`."
+                "In turnserver.conf remove no-auth and set use-auth-secret, or write a new file "
+                "with `lenscast coturn DIR`."
             )
         case Fault.OPEN:
-            return f"Strangers can send through it. Have it closed, or remove it from {setting}."
+            return f"Make that server require a password, or remove it from {setting}."
         case Fault.CERTIFICATE:
-            return "Give it a certificate for that name which browsers accept, or use turn: for it."
+            return (
+                "Give that server a certificate that browsers accept for its name, or use a turn: "
+                "URL."
+            )
         case _:
-            return f"Correct {setting}, or look into the log of that server."
+            return f"Correct {setting}, or read the log of that server."
 
 
 _EMBEDDED = {
-    Fault.REFUSED: "Another program may hold that port for UDP: lenscast --port 9443.",
-    Fault.SILENT: "Another program may hold that port for UDP: lenscast --port 9443. If none does, "
-    "let a firewall on this computer pass it, UDP and TCP.",
-    Fault.NO_PACKETS: "A firewall on this computer may drop it: let in UDP and TCP on that port.",
+    Fault.REFUSED: "Another program may be using that UDP port. Try lenscast --port 9443.",
+    Fault.SILENT: "Another program may be using that UDP port. Try lenscast --port 9443. If that "
+    "does not help, allow the port in this computer's firewall, UDP and TCP.",
+    Fault.NO_PACKETS: "This computer's firewall may be blocking it. Allow that port, UDP and TCP.",
 }

@@ -1,7 +1,4 @@
-"""Visits a server as a page does: through TLS, then over the WebSocket into a room.
-
-Owns the two steps and their errors. Imports nothing of the project.
-"""
+"""Visits a server as a page does: through TLS, then over the WebSocket into a room."""
 
 import asyncio
 import json
@@ -23,11 +20,12 @@ ANSWER_SECONDS = 3.0
 
 
 class VisitError(Exception):
-    """A visit failed; the message is a clause that follows the server's address.
+    """A visit failed. The message completes a sentence that begins with the server's address.
 
     Parameters
     ----------
-    code: the status of an HTTP answer, or the code of an `error` message; None: no answer at all.
+    code: the status of an HTTP answer, or the code of an `error` message; None if there was
+        neither.
     """
 
     def __init__(self, clause: str, code: int | str | None = None) -> None:
@@ -37,7 +35,7 @@ class VisitError(Exception):
 
 @dataclass(frozen=True)
 class Registered:
-    """What a receiver is told. `invite` is the link for the phone."""
+    """What a receiver gets from the server. `invite` is the link for the phone."""
 
     ice_servers: list[dict[str, Any]] = field(repr=False)
     invite: str = field(repr=False)
@@ -47,17 +45,17 @@ class Registered:
 async def registered(
     origin: str, room: str, key: str, context: ssl.SSLContext
 ) -> AsyncIterator[Registered]:
-    """Be a receiver until the end of the block: what the server gives may be good no longer.
+    """Be a receiver until the end of the block. After that its TURN credentials may be invalid.
 
     Parameters
     ----------
     origin: scheme, host and port of the server.
-    room, key: of the room, as a link has them.
+    room, key: as in a link.
     context: for https.
 
     Raises
     ------
-    VisitError: nobody answers, or not as a server of this project.
+    VisitError: there is no answer, or not that of a Lenscast server.
     """
     request = HTTPRequest(
         f"{origin.replace('http', 'ws', 1)}/ws",
@@ -69,10 +67,12 @@ async def registered(
     try:
         socket = await asyncio.wait_for(websocket_connect(request), 2 * ANSWER_SECONDS)
     except HTTPClientError as error:
-        # 599 is Tornado's own, for a connection that timed out or broke off.
+        # 599 is Tornado's own code for a connection that timed out or was closed.
         if error.code == 599:
             raise VisitError("does not answer") from error
-        raise VisitError(f"answers {error.code} to the WebSocket /ws", error.code) from error
+        raise VisitError(
+            f"answers the WebSocket /ws with error {error.code}", error.code
+        ) from error
     except OSError as error:
         raise VisitError("does not answer") from error
     try:
@@ -91,14 +91,14 @@ async def _register(socket: WebSocketClientConnection, room: str, key: str) -> R
     try:
         said = json.loads(text or "null")
         if said["type"] == "error":
-            raise VisitError(f"says: {said['message']}", str(said["code"]))
+            raise VisitError(f"says: {said['message'].rstrip('.')}", str(said["code"]))
         return Registered(said["turnConfig"]["iceServers"], said["invite"]["url"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise VisitError("does not answer as a lenscast does") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise VisitError("does not answer like a Lenscast server") from error
 
 
 def anybody() -> ssl.SSLContext:
-    """A client's context that accepts every certificate: what it is worth is another check."""
+    """A client's TLS context that accepts every certificate; another check looks at those."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -107,7 +107,7 @@ def anybody() -> ssl.SSLContext:
 
 @dataclass(frozen=True)
 class Shown:
-    """The certificate that a server has shown, in DER too."""
+    """The certificate that a server has shown; `der` is all of it, in DER."""
 
     expires: datetime
     issuer: str
@@ -115,11 +115,11 @@ class Shown:
 
 
 async def certificate(host: str, port: int, context: ssl.SSLContext) -> Shown:
-    """Have a server show its certificate for a host, and verify it.
+    """Get a server's certificate, and verify it for a host.
 
     Raises
     ------
-    ssl.SSLError: it is not accepted, or the handshake fails.
+    ssl.SSLError: the context does not accept it, or the handshake fails.
     OSError: the server does not answer.
     """
     async with asyncio.timeout(ANSWER_SECONDS):
@@ -138,7 +138,7 @@ async def certificate(host: str, port: int, context: ssl.SSLContext) -> Shown:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this computer itself, so that no other device can reach it by that."""
+    """Whether a host name or address always means the computer that uses it."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -146,7 +146,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_origin(url: str) -> bool:
-    """Whether a browser could open a page there: http or https, a host, perhaps a port."""
+    """Whether a browser could open this: http or https, a host, and perhaps a port."""
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname or "", parts.port

@@ -1,1 +1,1 @@
-"""This computer: its addresses, its state folder, its certificates, what it prints."""
+"""This computer: its addresses, state folder and certificates, QR codes, phones on a cable."""

@@ -1,6 +1,6 @@
 """The addresses by which a phone can reach this host, best first.
 
-Owns the ranking of the host's own addresses. Imports nothing of the project.
+Owns the ranking of the host's own addresses.
 """
 
 import socket
@@ -9,12 +9,12 @@ from ipaddress import IPv4Address
 
 import ifaddr
 
-# Interfaces that lead to no phone in the same room, whatever the routes say.
+# Interfaces that never lead to a phone nearby, whatever the routes say.
 _TUNNELS = ("tun", "tap", "utun", "wg", "tailscale", "zt", "ppp", "ipsec", "wwan")
 _TUNNEL_WORDS = ("tunnel", "tap-windows", "wireguard", "tailscale", "zerotier")
 
-# Interfaces between this host and its own guests. A bridge may still be the way out (Hyper-V
-# bridges the network card): the default route then says so.
+# Interfaces between this host and its own guests. A bridge can still be the way to the network
+# (Hyper-V bridges the network card); it then has the default route.
 _INNER = (
     *("docker", "podman", "br-", "veth", "virbr", "lxc", "lxdbr", "cni", "flannel", "cali"),
     *("vmnet", "vmenet", "vboxnet", "vnet", "bridge", "vethernet"),
@@ -23,31 +23,31 @@ _INNER_WORDS = ("virtualbox", "vmware", "hyper-v")
 
 
 def lan_addresses() -> list[str]:
-    """Return this host's IPv4 addresses by which a phone could reach it, best first.
+    """Return the IPv4 addresses by which a phone could reach this host, best first.
 
-    Empty without a network. The loopback address is never among them.
+    The list is empty without a network, and never holds the loopback address.
     """
     found = [
         (adapter.nice_name, ip.ip)
         for adapter in ifaddr.get_adapters()
         for ip in adapter.ips
-        if isinstance(ip.ip, str)  # IPv6 addresses come as tuples
+        if isinstance(ip.ip, str)  # IPv6 addresses are tuples.
     ]
     return rank(found, _default_route_address())
 
 
 def rank(found: Iterable[tuple[str, str]], default: str | None) -> list[str]:
-    """Sort addresses by how likely a phone in the same network reaches them.
+    """Sort addresses by how likely it is that a phone on the same network can reach them.
 
     Parameters
     ----------
-    found: pairs of an interface's name (on Windows its description) and an IPv4 address.
-    default: the address from which the default route sends, or None when there is none.
+    found: pairs of an interface's name (on Windows, its description) and an IPv4 address.
+    default: the source address of the default route, or None if there is no such route.
 
-    The address of the default route comes first, unless it belongs to a tunnel (a VPN takes the
-    default route but carries no phone); then physical interfaces, then virtual ones, then tunnels.
-    Loopback is left out; link-local addresses (169.254/16, RFC 3927) too, unless there is nothing
-    else. Among equals the order stays.
+    The address of the default route comes first, unless it belongs to a tunnel: a VPN takes the
+    default route, but no phone is behind it. Physical interfaces follow, then virtual ones, then
+    tunnels. Loopback is left out, and so are link-local addresses (169.254/16, RFC 3927) unless
+    there are no others. Addresses of equal rank keep their order.
     """
     usable = [(name, address) for name, address in found if _is_unicast(address)]
     routable = [(name, address) for name, address in usable if not _is_link_local(address)]
@@ -76,11 +76,11 @@ def _is_link_local(address: str) -> bool:
 
 
 def _default_route_address() -> str | None:
-    """Ask the kernel from which address it would send. Connecting a UDP socket sends no packet."""
+    """Ask the kernel which address it would send from. Connecting UDP sends no packet."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.1", 9))  # TEST-NET-1, RFC 5737: never on the Internet
+            probe.connect(("192.0.2.1", 9))  # TEST-NET-1 (RFC 5737): never on the Internet.
         except OSError:
-            return None  # no route: this host is on no network, or on one without a gateway
+            return None  # There is no network, or the network has no gateway.
         address: str = probe.getsockname()[0]
         return address

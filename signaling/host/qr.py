@@ -1,19 +1,19 @@
 """QR codes, as an SVG document for pages and as text for a terminal.
 
-Owns how a code looks; the library `qrcode` finds its modules. Imports nothing of the project.
+Owns how a code is drawn; the library `qrcode` computes its modules.
 """
 
 import qrcode
 from qrcode.constants import ERROR_CORRECT_L, ERROR_CORRECT_M
 
 QUIET_ZONE = 4
-"""Modules of white on each side (ISO/IEC 18004, 9.1); scanners miss codes with less."""
+"""White modules on each side (ISO/IEC 18004, 9.1); scanners miss codes that have fewer."""
 
 _DENSE = 10
-"""The largest version (57x57 modules) that keeps error correction M. More modules are harder for a
-camera to tell apart than a clean screen gains by correction, so L takes over."""
+"""The largest version (57x57 modules) with error correction level M. Larger codes use level L: on
+a clean screen, fewer modules help a camera more than better error correction does."""
 
-# Colours 16 and 231 of the 256 are fixed black and white; a theme may redefine the first 16.
+# Colours 16 and 231 are always black and white; a theme can redefine the first 16 colours.
 _BLACK_ON_WHITE = "\x1b[38;5;16;48;5;231m"
 _RESET = "\x1b[0m"
 
@@ -21,7 +21,7 @@ _RESET = "\x1b[0m"
 def svg(text: str) -> str:
     """Return the QR code of `text` as an SVG document, black on white, one unit to a module.
 
-    It has a viewBox and no size, so it fills the box it is given.
+    It has a viewBox and no size, so it fills the space that the page gives it.
     Raises ValueError when `text` does not fit into a QR code.
     """
     rows = modules(text)
@@ -44,16 +44,16 @@ def terminal(text: str, *, colour: bool) -> str:
 
     Parameters
     ----------
-    text: what the code says.
-    colour: True writes black on white whatever the terminal's theme (ANSI, 256 colours). False
-        writes no escape sequences: the blocks are the light modules, as fits a dark terminal.
+    text: the text to encode.
+    colour: True draws black on white in every terminal theme (ANSI, 256 colours). False uses no
+        escape sequences: the blocks are the light modules, which suits a dark terminal.
 
     Raises ValueError when `text` does not fit into a QR code.
     """
     rows = modules(text)
     if len(rows) % 2:
         rows.append([False] * len(rows))
-    # Indexed by the upper module plus twice the lower one; a dark module is True.
+    # The index is the upper module plus twice the lower one. A dark module is True.
     blocks = " ▀▄█" if colour else "█▄▀ "
     start, end = (_BLACK_ON_WHITE, _RESET) if colour else ("", "")
     return "\n".join(
@@ -63,7 +63,7 @@ def terminal(text: str, *, colour: bool) -> str:
 
 
 def modules(text: str) -> list[list[bool]]:
-    """Return the rows of the QR code with its quiet zone; True is a dark module.
+    """Return the rows of the QR code, quiet zone included. True is a dark module.
 
     Raises ValueError when `text` does not fit into a QR code.
     """

@@ -1,7 +1,7 @@
 """The state folder: small files that outlive the process and belong to one user.
 
-Owns how they are read and written: folder 0700, files 0600, each written whole or not at all, and a
-file that is there but damaged is reported, never overwritten. May import `signaling.room.refusal`.
+Owns how they are read and written. The folder has mode 0700 and the files 0600. Each file is
+written whole or not at all. A damaged file is reported, never overwritten.
 """
 
 import os
@@ -23,16 +23,16 @@ SECRET_BYTES = 32
 
 
 def locate() -> Path:
-    """Return the user's state folder, made if it is not there.
+    """Return the user's state folder; create it if needed.
 
     On Linux this is `$XDG_STATE_HOME/lenscast`, by default `~/.local/state/lenscast`.
-    Raises SetupError when it cannot be made or belongs to someone else.
+    Raises SetupError if the folder cannot be created or belongs to another user.
     """
     return prepare_folder(platformdirs.user_state_path("lenscast", appauthor=False))
 
 
 def prepare_folder(folder: Path) -> Path:
-    """Make `folder` if it is not there, closed to other users, and return it. Raises SetupError."""
+    """Create `folder` if needed, close it to other users, and return it. Raises SetupError."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if stat.S_IMODE(folder.stat().st_mode) & 0o077:
@@ -40,39 +40,39 @@ def prepare_folder(folder: Path) -> Path:
     except OSError as error:
         raise SetupError(
             f"The state folder {folder} cannot be used: {error.strerror}. "
-            "Make it a folder of your own user, or name another place in XDG_STATE_HOME."
+            "Make it a folder that your user owns, or set XDG_STATE_HOME to another place."
         ) from error
     return folder
 
 
 def load_secret(folder: Path) -> bytes:
-    """Return the 32 bytes under which links are made, drawn at random on the first run.
+    """Return the 32 secret bytes that keys are made from; the first run draws them at random.
 
-    Processes that start at once on a fresh folder get the same ones.
-    Raises SetupError when the file is damaged or cannot be read or written.
+    Processes that start at the same time in a new folder get the same bytes.
+    Raises SetupError if the file is damaged or cannot be read or written.
     """
     return read_or_create(
         prepare_folder(folder) / "secret",
         make=lambda: secrets.token_bytes(SECRET_BYTES),
         parse=_check_secret,
-        remedy="Remove it and start again. Links made before will then no longer open.",
+        remedy="Remove it and start again. Links from before will then no longer work.",
     )
 
 
 def read_or_create(
     path: Path, make: Callable[[], bytes], parse: Callable[[bytes], T], remedy: str
 ) -> T:
-    """Return what `path` holds, having written it first if it was not there.
+    """Return the content of `path`; write the file first if it does not exist.
 
     Parameters
     ----------
     path: a file in a folder that exists.
-    make: gives the content of a new file.
-    parse: turns the content into what is returned; raises ValueError when it is damaged.
-    remedy: sentences for a person whose file is damaged: what to do, and what is lost by it.
+    make: returns the content of a new file.
+    parse: turns the content into the return value; raises ValueError if the file is damaged.
+    remedy: sentences for the user of a damaged file: what to do, and what is lost.
 
-    Of several processes that find no file, one writes it and all return that content.
-    Raises SetupError when the file is damaged or cannot be read or written.
+    If several processes find no file, one of them writes it and all return its content.
+    Raises SetupError if the file is damaged or cannot be read or written.
     """
     found = read(path, parse, remedy)
     if found is not None:
@@ -86,9 +86,9 @@ def read_or_create(
 
 
 def read(path: Path, parse: Callable[[bytes], T], remedy: str) -> T | None:
-    """Return what `path` holds, or None when there is no such file.
+    """Return the content of `path`, or None if there is no such file.
 
-    `parse`, `remedy` and what is raised are those of `read_or_create`.
+    `parse`, `remedy` and the exceptions are the same as for `read_or_create`.
     """
     try:
         data = path.read_bytes()
@@ -97,7 +97,7 @@ def read(path: Path, parse: Callable[[bytes], T], remedy: str) -> T | None:
     except OSError as error:
         raise SetupError(
             f"{path} cannot be read: {error.strerror}. "
-            "Let the user who runs this command read it (a run with sudo may have left it to root)."
+            "Give your user access to it (after a run with sudo it may belong to root)."
         ) from error
     try:
         return parse(data)
@@ -106,9 +106,9 @@ def read(path: Path, parse: Callable[[bytes], T], remedy: str) -> T | None:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Put `data` in the place of whatever `path` held. A reader sees the old or the new, whole.
+    """Replace the content of `path` with `data`. A reader sees all of the old or all of the new.
 
-    Raises SetupError when it cannot be written.
+    Raises SetupError if the file cannot be written.
     """
     _write(path, data, os.replace)
 
@@ -127,27 +127,27 @@ def _write(path: Path, data: bytes, publish: Callable[[Path, Path], None]) -> No
     except OSError as error:
         raise SetupError(
             f"{path} cannot be written: {error.strerror}. "
-            "Make its folder writable, or name a folder on a local disk in XDG_STATE_HOME."
+            "Make its folder writable, or set XDG_STATE_HOME to a folder on a local disk."
         ) from error
 
 
 def _close_to_others(path: Path) -> None:
-    """Take back what a copy or a restored backup may have opened."""
+    """Close a file to other users; a copy or a restored backup may have opened it."""
     try:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             path.chmod(0o600)
     except OSError as error:
         raise SetupError(
             f"{path} can be read by other users, and that cannot be changed: {error.strerror}. "
-            "Make it a file of your own user."
+            "Make your user the owner of the file."
         ) from error
 
 
 def _link(source: Path, target: Path) -> None:
-    """Give `source` its name; if another process was faster, leave that one's file as it is.
+    """Publish `source` as `target`; if another process was faster, keep that process's file.
 
-    link(2) fails where rename(2) would overwrite, and the name appears with its content complete,
-    which open(2) with O_EXCL does not give.
+    link(2) fails where rename(2) would overwrite. And the file is complete as soon as its name
+    appears, which open(2) with O_EXCL does not guarantee.
     """
     with suppress(FileExistsError):
         os.link(source, target)

@@ -1,7 +1,6 @@
-"""Certificates for HTTPS: from this host's own CA, or the operator's.
+"""Certificates for HTTPS: from this host's own CA, or the operator's own files.
 
 Owns the CA and the server certificate in the state folder: when they are made, renewed or refused.
-May import `signaling.room.refusal` and `signaling.host.state_folder`.
 """
 
 import re
@@ -36,19 +35,19 @@ from signaling.setup_error import SetupError
 
 CA_LIFETIME = timedelta(days=3652)
 SERVER_LIFETIME = timedelta(days=397)
-"""One day below the 398 that browsers accept of a server certificate (CA/B Forum BR 6.3.2)."""
+"""Browsers accept at most 398 days (CA/B Forum BR 6.3.2); this is one day less."""
 
 RENEW_BEFORE = timedelta(days=30)
 CLOCK_SLACK = timedelta(days=1)
-"""Certificates begin this much in the past, for phones whose clock is behind."""
+"""Certificates start this long in the past, for phones whose clock is slow."""
 
 _HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE | re.ASCII)
 
 _CA_REMEDY = (
-    "Put ca.pem and ca-key.pem back from a backup, or remove both and start again: a new CA is "
-    "made then, and phones that trusted the old one must trust the new one."
+    "Restore ca.pem and ca-key.pem from a backup, or remove both and start again. Lenscast then "
+    "makes a new CA, and phones that trusted the old one must trust the new one."
 )
-_SERVER_REMEDY = "Remove it and start again: it is made anew, and nothing is lost."
+_SERVER_REMEDY = "Remove it and start again. Lenscast makes a new one, and nothing is lost."
 _OWN_REMEDY = "Correct the path in the configuration, or set `server.tls: local-ca`."
 
 
@@ -57,14 +56,15 @@ def local_ca_context(folder: Path, names: Sequence[str], now: datetime) -> ssl.S
 
     Parameters
     ----------
-    folder: the state folder. The CA is ca.pem and ca-key.pem, made on the first run and never
-        replaced; the certificate is server.pem and server-key.pem, renewed as it needs to be.
-    names: IP addresses and host names to be reached by, next to those of every host (localhost,
-        127.0.0.1, ::1, the host's name, and that name under .local).
+    folder: the state folder. The CA is in ca.pem and ca-key.pem, which the first run makes and
+        no later run replaces. The certificate is in server.pem and server-key.pem, and is renewed
+        when needed.
+    names: IP addresses and host names for the certificate. It always holds localhost, 127.0.0.1,
+        ::1, the host's name, and that name under .local as well.
     now: the time, with a time zone.
 
-    Call it again when the addresses change. Raises SetupError when a file is damaged or cannot be
-    read or written, and when the CA has expired.
+    Call this again when the addresses change. Raises SetupError if a file is damaged or cannot be
+    read or written, or if the CA has expired.
     """
     state_folder.prepare_folder(folder)
     key, ca = _local_ca(folder, now)
@@ -81,17 +81,17 @@ def local_ca_context(folder: Path, names: Sequence[str], now: datetime) -> ssl.S
 def ca_certificate(folder: Path) -> bytes:
     """Return the CA's certificate as PEM, without its key.
 
-    Raises SetupError when it is damaged, or not there: `local_ca_context` makes it.
+    Raises SetupError if the file is damaged or missing; `local_ca_context` makes it.
     """
     path = folder / "ca.pem"
     certificate = state_folder.read(path, _parse_ca, _CA_REMEDY)
     if certificate is None:
-        raise SetupError(f"{path} is not there. {_CA_REMEDY}")
+        raise SetupError(f"{path} is missing. {_CA_REMEDY}")
     return certificate.public_bytes(Encoding.PEM)
 
 
 def fingerprint(pem: bytes) -> str:
-    """Return the SHA-256 of a PEM certificate as phones show it, "AB:CD:...".
+    """Return the SHA-256 fingerprint of a PEM certificate as phones show it, "AB:CD:...".
 
     Raises ValueError when `pem` holds no certificate.
     """
@@ -104,21 +104,22 @@ def own_context(certificate: Path, key: Path) -> ssl.SSLContext:
 
     Parameters
     ----------
-    certificate: PEM file of the server's certificate, followed by its intermediate ones.
+    certificate: PEM file of the server's certificate, followed by intermediate certificates.
     key: PEM file of its private key, not encrypted.
 
-    Raises SetupError when a file is missing or unreadable, or the key is not the certificate's.
+    Raises SetupError if a file is missing or unreadable, or if the key belongs to another
+    certificate.
     """
     leaf = state_folder.read(certificate, _parse_certificate, _OWN_REMEDY)
     if leaf is None:
-        raise SetupError(f"The certificate {certificate} is not there. {_OWN_REMEDY}")
+        raise SetupError(f"The certificate {certificate} is missing. {_OWN_REMEDY}")
     private = state_folder.read(key, _parse_key, _OWN_REMEDY)
     if private is None:
-        raise SetupError(f"The key {key} is not there. {_OWN_REMEDY}")
+        raise SetupError(f"The key {key} is missing. {_OWN_REMEDY}")
     if private.public_key() != leaf.public_key():
         raise SetupError(
-            f"The key {key} does not belong to the certificate {certificate}. Name the two files "
-            "of one pair; where the certificate comes with others, it must stand first."
+            f"The key {key} does not belong to the certificate {certificate}. Name two files that "
+            "belong together. In a file with several certificates, the server's must come first."
         )
     return _context(certificate, key)
 
@@ -133,20 +134,20 @@ def _context(certificate: Path, key: Path) -> ssl.SSLContext:
         reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
         raise SetupError(
             f"TLS cannot use the certificate {certificate} with the key {key}: {reason}. "
-            "Make the pair anew, with a P-256 or RSA key of at least 2048 bits."
+            "Make a new pair, with a P-256 key or an RSA key of at least 2048 bits."
         ) from error
     return context
 
 
 def _local_ca(folder: Path, now: datetime) -> tuple[EllipticCurvePrivateKey, x509.Certificate]:
-    """Return the CA, made if it is not there.
+    """Return the CA; make it if it does not exist.
 
-    The key comes first and each file is written once, so processes that start at once agree: they
-    all read the same key, and whichever certificate was made for it first.
+    The key is written first, and each file is written once. So processes that start at the same
+    time agree: all of them read the same key, and the first certificate that was made for it.
     """
     path, key_path = folder / "ca.pem", folder / "ca-key.pem"
     if path.exists() and not key_path.exists():
-        raise SetupError(f"{key_path} is not there, although {path} is. {_CA_REMEDY}")
+        raise SetupError(f"{key_path} is missing, but {path} exists. {_CA_REMEDY}")
     key = _read_or_create_key(key_path, _CA_REMEDY)
     ca = state_folder.read_or_create(
         path,
@@ -159,8 +160,8 @@ def _local_ca(folder: Path, now: datetime) -> tuple[EllipticCurvePrivateKey, x50
     if not ca.not_valid_before_utc <= now < ca.not_valid_after_utc:
         raise SetupError(
             f"{path} is valid from {ca.not_valid_before_utc:%Y-%m-%d} to "
-            f"{ca.not_valid_after_utc:%Y-%m-%d}, and this computer's clock says {now:%Y-%m-%d}. "
-            f"Set the clock if it is wrong. {_CA_REMEDY}"
+            f"{ca.not_valid_after_utc:%Y-%m-%d}, but this computer's date is {now:%Y-%m-%d}. "
+            f"If the clock is wrong, set it. If not: {_CA_REMEDY}"
         )
     return key, ca
 
@@ -193,7 +194,7 @@ def _is_issued_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
 
 def _new_ca(key: EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
     label = _host_label() or "this computer"
-    name = _common_name(f"Lenscast local CA ({label[:40]})")  # at most 64 (RFC 5280, A.1)
+    name = _common_name(f"Lenscast local CA ({label[:40]})")  # At most 64 (RFC 5280, A.1).
     public = key.public_key()
     return (
         _builder(name, name, public, now - CLOCK_SLACK, now - CLOCK_SLACK + CA_LIFETIME)
@@ -271,19 +272,19 @@ def _subject_names(names: Sequence[str]) -> list[x509.GeneralName]:
 
 
 def _general_name(name: str) -> x509.GeneralName:
-    # Browsers match an address in the URL with iPAddress entries only (RFC 9110, 4.3.5).
+    # Browsers compare an address in a URL with iPAddress entries only (RFC 9110, 4.3.5).
     with suppress(ValueError):
         return x509.IPAddress(ip_address(name))
     try:
         return x509.DNSName(name)
     except ValueError as error:
         raise SetupError(
-            f"The host name {name!r} cannot stand in a certificate. Write it in ASCII (xn--...)."
+            f"The host name {name!r} is not allowed in a certificate. Write it in ASCII (xn--...)."
         ) from error
 
 
 def _host_label() -> str | None:
-    """Return the first part of this host's name, or None where it cannot stand in a URL."""
+    """Return the first part of this host's name; None if it is not allowed in a URL."""
     parts = socket.gethostname().split(".")
     return parts[0] if all(_HOST_LABEL.fullmatch(part) for part in parts) else None
 
@@ -300,9 +301,9 @@ def _new_key() -> bytes:
 def _parse_certificate(data: bytes) -> x509.Certificate:
     try:
         certificate = x509.load_pem_x509_certificate(data)
-        certificate.public_key()  # the key is parsed only when it is asked for
+        certificate.public_key()  # The library parses the key only when it is asked for.
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise ValueError("it holds no PEM certificate that can be read") from error
+        raise ValueError("it holds no readable PEM certificate") from error
     return certificate
 
 
@@ -322,14 +323,14 @@ def _parse_key(data: bytes) -> PrivateKeyTypes:
         return load_pem_private_key(data, password=None)
     except TypeError as error:
         raise ValueError(
-            "it is encrypted; write a copy without a password (openssl pkey -in KEY -out COPY)"
+            "it is encrypted; make a copy without a password (openssl pkey -in KEY -out COPY)"
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise ValueError("it holds no PEM private key that can be read") from error
+        raise ValueError("it holds no readable PEM private key") from error
 
 
 def _parse_p256_key(data: bytes) -> EllipticCurvePrivateKey:
     key = _parse_key(data)
     if not isinstance(key, EllipticCurvePrivateKey):
-        raise ValueError("it is not the P-256 key that was written here")
+        raise ValueError("it is not the P-256 key that Lenscast wrote there")
     return key

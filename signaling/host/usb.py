@@ -1,7 +1,7 @@
-"""A phone on a USB cable: `adb reverse` carries the pages and the relay, with no network at all.
+"""A phone on a USB cable: `adb reverse` carries the pages and the relay, without any network.
 
-Owns the calls of adb. On the phone `localhost` is then this laptop's local port, which browsers
-take for secure, so there is no certificate to accept either.
+Owns the calls to adb. On the phone, the local port of `localhost` is then the laptop's local port.
+Browsers treat localhost as secure, so there is no certificate to accept.
 """
 
 import asyncio
@@ -20,21 +20,21 @@ _NO_ADB = (
     "macOS: brew install android-platform-tools; Windows: Android's platform-tools)."
 )
 _NO_PHONE = (
-    "adb sees no phone. Connect it with a cable that carries data, and switch on USB debugging on "
-    "it: Settings, About phone, tap Build number seven times, then Developer options."
+    "adb finds no phone. Connect the phone with a cable that carries data, and switch on USB "
+    "debugging: Settings, About phone, tap Build number seven times, then Developer options."
 )
 _NOT_AUTHORISED = (
-    "The phone has not authorised this laptop. Unlock it, accept the question about USB debugging "
-    "on its screen, and start again."
+    "The phone has not authorised this laptop. Unlock the phone, allow USB debugging when it "
+    "asks, and start again."
 )
 
 
 class UsbPhones:
-    """The phones that reach a local port through their cable.
+    """The phones that reach a local port of this laptop through their cable.
 
     Parameters
     ----------
-    port: the local port of this laptop, and of each phone.
+    port: the local port, with the same number on the laptop and on each phone.
     """
 
     def __init__(self, port: int) -> None:
@@ -42,7 +42,7 @@ class UsbPhones:
         self._serials: list[str] = []
 
     async def attach(self, path: str) -> int:
-        """Let each phone reach the port, and open a page on it.
+        """Let each phone reach the port, and open a page on the phone.
 
         Parameters
         ----------
@@ -50,29 +50,29 @@ class UsbPhones:
 
         Returns
         -------
-        How many phones there are.
+        The number of phones.
 
         Raises
         ------
-        SetupError: adb is missing or fails, or no phone is there that has authorised this laptop.
+        SetupError: adb is missing or fails, or no connected phone has authorised this laptop.
         """
         for serial in _authorised(await _adb("devices")):
             await _adb("-s", serial, "reverse", f"tcp:{self._port}", f"tcp:{self._port}")
             self._serials.append(serial)
             page = shlex.quote(f"http://localhost:{self._port}{path}")
-            # By standard input: arguments can be seen by every user of this computer, and the
-            # page's address holds the room's key.
+            # Through standard input: every user of this computer can see a program's arguments,
+            # and the page's address holds the room's key.
             command = f"am start -a android.intent.action.VIEW -d {page}\n"
             await _adb("-s", serial, "shell", text=command)
         return len(self._serials)
 
     async def detach(self) -> None:
-        """Take the port away from the phones again; those that are unplugged have lost it."""
+        """Remove the port from the phones again. Unplugged phones have lost it already."""
         for serial in self._serials:
             try:
                 await _adb("-s", serial, "reverse", "--remove", f"tcp:{self._port}")
             except SetupError as error:
-                log.debug("a phone is gone already: %s", error)
+                log.debug("a phone is already gone: %s", error)
         self._serials.clear()
 
 

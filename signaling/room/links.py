@@ -31,6 +31,19 @@ def fragment(room: str, key: str | None) -> str:
     return "" if room == OPEN_ROOM else room
 
 
+def link(origin: str, path: str, room: str, key: str | None) -> str:
+    """The link of a page of a room.
+
+    Parameters
+    ----------
+    origin: scheme, host and port; "" for a link within them.
+    path: of the page, with its slash.
+    key: None where no key is needed.
+    """
+    behind = fragment(room, key)
+    return f"{origin}{path}{'#' if behind else ''}{behind}"
+
+
 class Links:
     """Makes and checks the keys of one server.
 
@@ -42,14 +55,20 @@ class Links:
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
 
-    def key(self, room: str, role: str) -> str:
-        """The 128-bit key, 22 characters of base64url, that opens `room` in `role`."""
-        digest = self._digest("key", room, role)[:_KEY_BYTES]
+    def key(self, room: str, role: str, scope: str = "") -> str:
+        """The 128-bit key, 22 characters of base64url, that opens `room` in `role`.
+
+        Parameters
+        ----------
+        scope: keeps the keys of one kind of room apart from those of another.
+        """
+        digest = self._digest("key", room, role, *([scope] if scope else []))[:_KEY_BYTES]
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
-    def opens(self, room: str, role: str, key: str) -> bool:
+    def opens(self, room: str, role: str, key: str, scope: str = "") -> bool:
         """Whether `key` opens `room` in `role`, compared in constant time."""
-        return hmac.compare_digest(self.key(room, role).encode(), key.encode("utf-8", "replace"))
+        right = self.key(room, role, scope)
+        return hmac.compare_digest(right.encode(), key.encode("utf-8", "replace"))
 
     def home_room(self) -> str:
         """The room of this laptop: the same after every restart."""

@@ -27,6 +27,12 @@ class Code(StrEnum):
     ROOM_FULL = "room-full"
     SERVER_FULL = "server-full"
     SLOW_CLIENT = "slow-client"
+    NO_ROOM = "no-room"
+    REMOVED = "removed"
+    UNKNOWN_DOCUMENT = "unknown-document"
+    STALE_VERSION = "stale-version"
+    BAD_SEAL = "bad-seal"
+    BAD_VALUE = "bad-value"
 
 
 class Refusal(Exception):

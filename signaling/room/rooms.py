@@ -1,105 +1,44 @@
-"""Rooms: who is in which one, who may say what to whom, and what follows from it.
+"""All rooms of one server: who may enter, who may say what to whom, and what follows from it.
 
-Pure: a message and the time go in, a list of deliveries comes out; no await, no socket. Who has to
-be back by when goes by a clock that never jumps, what TURN servers check by Unix time. Imports
-`errors`, `protocol`, `links`, `resume` and the interface of `turn`. Knows no use of a room: what a
-role may do is data, in `ROLES`.
+Pure: a message and the time go in, a list of outcomes comes out; no await, no socket. Seats are
+kept by a clock that never jumps, TURN credentials by Unix time. Knows no use of a room: what a peer
+may do is data, in a `RoomType`.
 """
 
-import dataclasses
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import assert_never
 
-from signaling.room import links
+from signaling.room import changes, conversation
+from signaling.room.deliveries import Delivery, Dismissal, Outcome
+from signaling.room.documents import Documents
+from signaling.room.door import Door
+from signaling.room.history import History
+from signaling.room.links import Links
 from signaling.room.messages import (
     Answer,
     ClientMessage,
     Control,
+    DocumentVersion,
+    End,
     IceCandidate,
-    Invite,
     Offer,
-    PeerConnected,
     PeerDisconnected,
-    PeerInfo,
     Register,
     Registered,
-    Routed,
-    ServerMessage,
+    RoleChange,
+    Say,
+    SetDocument,
     State,
+    Time,
     TurnConfig,
 )
 from signaling.room.refusal import Code, Refusal
-from signaling.room.resume import ResumeTokens
+from signaling.room.room import Peer, Room, each
+from signaling.room.room_type import Role, RoomType
+from signaling.room.seals import Seals, Ticket
+from signaling.room.welcome import Invites, Welcome
 from turn.servers import TurnServers
-
-
-@dataclass(frozen=True)
-class Role:
-    """What the peers of one kind may do.
-
-    Attributes
-    ----------
-    sends: the types of message that it may send to another peer.
-    broadcasts: those of them that go to everyone it meets when they name nobody.
-    meets: the roles that it is told of, and may send to.
-    invites: the role whose link it is given, to bring that peer in.
-    """
-
-    name: str
-    sends: frozenset[str]
-    broadcasts: frozenset[str]
-    meets: frozenset[str]
-    invites: str | None
-
-
-ROLES = {
-    role.name: role
-    for role in (
-        Role(
-            "sender",
-            sends=frozenset({Offer.type, IceCandidate.type, State.type}),
-            broadcasts=frozenset({State.type}),
-            meets=frozenset({"receiver"}),
-            invites=None,
-        ),
-        Role(
-            "receiver",
-            sends=frozenset({Answer.type, IceCandidate.type, Control.type}),
-            broadcasts=frozenset(),
-            meets=frozenset({"sender"}),
-            invites="sender",
-        ),
-    )
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A message that is to reach one peer."""
-
-    peer_id: str
-    message: ServerMessage
-
-
-@dataclass(slots=True)
-class _Peer:
-    id: str
-    role: Role
-    room: str
-    name: str | None
-    origin: str
-    refresh_at: float | None = None
-    lost_at: float | None = None
-    """When it is lost unless it comes back; None while it is here."""
-    candidates: int = 0
-
-    @property
-    def away(self) -> bool:
-        return self.lost_at is not None
-
-    def info(self) -> PeerInfo:
-        return PeerInfo(self.id, self.role.name, self.name, self.away)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +50,49 @@ class Counts:
     by_role: Mapping[str, int]
 
 
-@dataclass(slots=True)
-class _Room:
-    peers: dict[str, _Peer] = field(default_factory=dict)
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A client has registered.
+
+    Attributes
+    ----------
+    registered: what it is answered; `registered.id` is the peer that it is from now on.
+    outcomes: what follows, for it and for others.
+    """
+
+    registered: Registered
+    outcomes: list[Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """A client that may enter: with which link, from where, and who it was if it comes back."""
+
+    fresh_id: str
+    message: Register
+    room_type: RoomType
+    code: str
+    origin: str
+    mark: str | None
+    ticket: Ticket | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How rooms are kept.
+
+    Attributes
+    ----------
+    max_rooms: how many rooms there may be.
+    max_candidates: how many candidates a peer may send after one offer or answer.
+    resume_seconds: for how long a peer that was cut off keeps its seat.
+    told: the limits that clients are told, by name.
+    """
+
+    max_rooms: int
+    max_candidates: int
+    resume_seconds: float
+    told: Mapping[str, float]
 
 
 class Rooms:
@@ -121,250 +100,311 @@ class Rooms:
 
     Parameters
     ----------
-    max_rooms: how many rooms may have someone in them.
-    capacity: for each role, how many peers of it one room holds.
+    types: the kinds of rooms; the first is the one of clients that name none.
+    settings: how rooms are kept.
     keys: checks the keys of links; None where access is open to all.
     turn: where ICE servers come from.
     unix_time: seconds of Unix time, by which TURN credentials expire.
-    invite: makes the link into a room from (room, origin by which the inviting peer came).
-    tokens: makes and checks resume tokens.
-    resume_seconds: for how long a peer that was cut off keeps its seat.
+    invite: makes a link from (kind of room, role that it is for, room, origin by which the
+        inviting peer came).
+    seals: makes and checks resume tokens and seals of documents.
     started: since when this process serves, in seconds of a clock that never jumps. For
         `resume_seconds` from then on it takes back the peers of the process before it.
-    max_candidates: how many candidates a peer may send after one offer or answer.
     """
 
     def __init__(
         self,
+        types: Sequence[RoomType],
+        settings: Settings,
         *,
-        max_rooms: int,
-        capacity: Mapping[str, int],
-        keys: links.Links | None,
+        keys: Links | None,
         turn: TurnServers,
         unix_time: Callable[[], float],
-        invite: Callable[[str, str], Invite],
-        tokens: ResumeTokens,
-        resume_seconds: float,
+        invite: Invites,
+        seals: Seals,
         started: float,
-        max_candidates: int,
     ) -> None:
-        self._max_rooms = max_rooms
-        self._capacity = capacity
-        self._keys = keys
+        self._door = Door(types, keys)
+        self._settings = settings
         self._turn = turn
         self._unix_time = unix_time
-        self._invite = invite
-        self._tokens = tokens
-        self._resume_seconds = resume_seconds
-        self._inherits_until = started + resume_seconds
-        self._max_candidates = max_candidates
+        self._seals = seals
+        self._welcome = Welcome(turn, unix_time, invite, seals, settings.told)
+        self._inherits_until = started + settings.resume_seconds
+        self._epoch = unix_time() - started
+        self._boot = f"{round(unix_time() * 1000):x}"
         self._left: set[str] = set()  # Kept only until then: they are not the earlier process's.
-        self._rooms: dict[str, _Room] = {}
-        self._peers: dict[str, _Peer] = {}
+        self._rooms: dict[str, Room] = {}
+        self._peers: dict[str, Peer] = {}
 
     def __contains__(self, peer_id: str) -> bool:
         return peer_id in self._peers
 
     def counts(self) -> Counts:
-        """How many rooms and peers there are."""
-        by_role = dict.fromkeys(ROLES, 0)
+        """How many rooms with somebody in them, and how many peers, there are."""
+        by_role = {name: 0 for kind in self._door.types.values() for name in kind.roles}
         for peer in self._peers.values():
             by_role[peer.role.name] += 1
-        return Counts(len(self._rooms), len(self._peers), by_role)
+        rooms = sum(bool(room.peers) for room in self._rooms.values())
+        return Counts(rooms, len(self._peers), by_role)
 
-    def receive(
-        self, peer_id: str, message: ClientMessage, now: float, *, origin: str = ""
-    ) -> list[Delivery]:
-        """Take a message from a peer.
+    def open(self, type_name: str | None, code: str, now: float) -> RoomType:
+        """Make a room that can be entered by its code, before anybody is in it.
 
-        A `Register` that resumes goes on as the earlier peer: the first delivery is then its
-        `Registered`, whose `id` is the one that all further calls must name.
+        Raises
+        ------
+        Refusal: with the codes bad-field (there is no such kind of room) or server-full.
+        """
+        room_type = self._door.room_type(type_name)
+        # One that a key opens needs nothing: it is there as soon as somebody comes.
+        if room_type.code_hours is not None and code not in self._rooms:
+            self._rooms[code] = self._make_room(room_type, code, inherited=False)
+            self._rooms[code].empty_since = now
+        return room_type
+
+    def leads(self, code: str, key: str) -> bool:
+        """Whether this key is that of somebody who may end the room, of whatever kind it is."""
+        return self._door.leads(code, key)
+
+    def register(
+        self, peer_id: str, message: Register, now: float, *, origin: str = "", source: str = ""
+    ) -> Joined:
+        """Let a client into a room, or back as the peer that it was.
 
         Parameters
         ----------
-        peer_id: who sent it; for a `Register` a fresh id, used unless the peer resumes.
+        peer_id: a fresh id, used unless the client resumes.
         now: seconds of a clock that never jumps.
-        origin: scheme, host and port by which this client reached the server.
+        origin: scheme, host and port by which it reached the server.
+        source: where it comes from, such as its address; "" where that is not known.
+
+        Raises
+        ------
+        Refusal: it may not enter; nothing has changed.
+        """
+        if peer_id in self._peers:
+            raise Refusal(Code.ALREADY_REGISTERED, "This connection is registered already.")
+        room_type = self._door.room_type(message.room_type)
+        role = self._door.role(room_type, message.role)
+        code = self._door.code(message)
+        ticket = self._ticket(message, room_type, code, role, now)
+        room = self._rooms.get(code)
+        self._door.check(room, room_type, role, code, message.key, known=ticket is not None)
+        earlier = self._peers.get(ticket.peer_id) if ticket else None
+        if earlier is not None:
+            return self._resume(earlier, message, origin)
+        mark = self._seals.mark(code, f"{role.name} {source}") if source else None
+        arrival = _Arrival(peer_id, message, room_type, code, origin, mark, ticket)
+        return self._enter(arrival, now)
+
+    def receive(self, peer_id: str, message: ClientMessage, now: float) -> list[Outcome]:
+        """Take a message from a peer that has registered.
 
         Raises
         ------
         Refusal: the message is not allowed; nothing has changed.
         """
+        peer = self._peers.get(peer_id)
+        if isinstance(message, Register):
+            raise Refusal(Code.ALREADY_REGISTERED, "This connection is registered already.")
+        if peer is None:
+            raise Refusal(Code.NOT_REGISTERED, 'The first message must be "register".')
+        conversation.check_may_send(peer, message)
         match message:
-            case Register():
-                return self._register(peer_id, message, now, origin)
             case Offer() | Answer() | IceCandidate() | Control() | State():
-                return self._route(peer_id, message)
+                return conversation.route(peer, message, self._settings.max_candidates)
+            case Say():
+                return conversation.say(peer, message, self._room_time(now))
+            case SetDocument():
+                version = peer.room.documents.set(
+                    message, peer.role.name, peer.id, self._room_time(now)
+                )
+                return list(each(peer.room.peers.values(), version))
+            case DocumentVersion():
+                return self._settle(peer, message, now)
+            case RoleChange():
+                asked = changes.ask(peer.room, peer, message, self._room_time(now))
+                return self._forget_dismissed(asked, now)
+            case Time():
+                answer = Time(message.sent, self._room_time(now), self._boot)
+                return [Delivery(peer.id, answer)]
+            case End():
+                return self._end(peer.room, now)
             case _:
                 assert_never(message)
 
-    def drop(self, peer_id: str, now: float) -> list[Delivery]:
+    def drop(self, peer_id: str, now: float) -> list[Outcome]:
         """A peer was cut off: it is away, and keeps its seat until it resumes or time is up."""
         peer = self._peers.get(peer_id)
         if peer is None or peer.away:
             return []
-        peer.lost_at = now + self._resume_seconds
+        peer.lost_at = now + self._settings.resume_seconds
+        peer.heard = peer.room.history.count
         gone = PeerDisconnected(peer.role.name, peer.id, "away")
-        return [Delivery(other.id, gone) for other in self._met_by(peer)]
+        return list(each(peer.room.hearers(peer), gone))
 
-    def leave(self, peer_id: str, reason: str) -> list[Delivery]:
-        """A peer is gone, for the reason that `peer-disconnected` names. Unknown ids are none's."""
-        peer = self._peers.pop(peer_id, None)
+    def leave(self, peer_id: str, reason: str, now: float) -> list[Outcome]:
+        """A peer, if there is one with this id, is gone for the reason that the others are told."""
+        peer = self._peers.get(peer_id)
         if peer is None:
             return []
-        room = self._rooms[peer.room]
-        del room.peers[peer_id]
-        if not room.peers:
-            del self._rooms[peer.room]
-        self._left.add(peer_id)
-        # Not before: what an away peer has at the relay carries its media on.
-        self._turn.revoke(peer_id)
+        room = peer.room
         gone = PeerDisconnected(peer.role.name, peer.id, reason)
-        return [Delivery(other.id, gone) for other in self._met_by(peer)]
+        told = list(each(room.hearers(peer), gone))
+        self._forget(peer, now)
+        # Whoever leads may still be on the way back from before a restart.
+        heirs = [] if room.inherited else changes.inherit(room, self._room_time(now))
+        return [*told, *heirs]
 
-    def tick(self, now: float) -> list[Delivery]:
-        """End what is over: peers that stayed away too long, and TURN credentials past half
-        their life. Who is away gets fresh ones on coming back.
+    def tick(self, now: float) -> list[Outcome]:
+        """End what is over: peers that stayed away too long, rooms whose code has expired, and TURN
+        credentials past half their life. A peer that is away gets fresh ones when it comes back.
         """
-        if now >= self._inherits_until:
-            self._left.clear()
+        settled = self._stop_inheriting(now) if now >= self._inherits_until else []
         peers = list(self._peers.values())
         lost = [p.id for p in peers if p.lost_at is not None and p.lost_at <= now]
-        gone = [delivery for peer_id in lost for delivery in self.leave(peer_id, "lost")]
+        gone = [outcome for peer_id in lost for outcome in self.leave(peer_id, "lost", now)]
+        self._expire_codes(now)
         unix = self._unix_time()
         due = [p for p in peers if not p.away and p.refresh_at is not None and p.refresh_at <= unix]
         return [
-            *(delivery for delivery in gone if delivery.peer_id in self._peers),
-            *(Delivery(peer.id, TurnConfig(self._issue(peer))) for peer in due),
+            *(outcome for outcome in (*settled, *gone) if outcome.peer_id in self._peers),
+            *(Delivery(peer.id, TurnConfig(self._welcome.ice_servers(peer))) for peer in due),
         ]
 
-    def _register(self, peer_id: str, message: Register, now: float, origin: str) -> list[Delivery]:
-        if peer_id in self._peers:
-            raise Refusal(Code.ALREADY_REGISTERED, "This connection is registered already.")
-        role = ROLES.get(message.role)
-        if role is None:
-            raise Refusal(Code.WRONG_ROLE, f"There is no such role; known: {', '.join(ROLES)}.")
-        code = self._admit(role, message)
-        earlier = self._earlier_id(message.resume, code, role, now)
-        if earlier in self._peers:
-            return self._resume(self._peers[earlier], origin)
-        self._check_space(role, code)
-        peer = _Peer(earlier or peer_id, role, code, message.name, origin)
-        self._rooms.setdefault(code, _Room()).peers[peer.id] = peer
-        self._peers[peer.id] = peer
-        others = self._met_by(peer)
-        welcome = self._welcome(peer, others, resumed=earlier is not None)
-        return [
-            Delivery(peer.id, welcome),
-            # Those who are away are announced when they come back.
-            *(Delivery(peer.id, _announce(other)) for other in others if not other.away),
-            *(Delivery(other.id, _announce(peer)) for other in others),
-        ]
-
-    def _earlier_id(self, token: str | None, room: str, role: Role, now: float) -> str | None:
-        """The id that a client with this token goes on with; None: it gets a new one."""
-        peer_id = self._tokens.read(token, room, role.name) if token else None
-        inherited = now < self._inherits_until and peer_id not in self._left
-        return peer_id if inherited or peer_id in self._peers else None
-
-    def _resume(self, peer: _Peer, origin: str) -> list[Delivery]:
-        was_away, peer.lost_at = peer.away, None
-        peer.origin = origin
-        others = self._met_by(peer)
-        welcome = Delivery(peer.id, self._welcome(peer, others, resumed=True))
-        # Where another connection is replaced nobody has heard that the peer was away.
-        told = others if was_away else ()
-        return [welcome, *(Delivery(other.id, _announce(peer)) for other in told)]
-
-    def _admit(self, role: Role, message: Register) -> str:
-        room = message.room or (links.OPEN_ROOM if self._keys is None else "")
-        # A code that is no code gets the same answer as a wrong key: nothing to learn from it.
-        if not links.valid_room(room) or not self._opens(room, role, message.key):
-            raise Refusal(
-                Code.BAD_KEY,
-                "This link does not open the room. Take a new one from where lenscast runs.",
-            )
-        return room
-
-    def _opens(self, room: str, role: Role, key: str | None) -> bool:
-        return self._keys is None or self._keys.opens(room, role.name, key or "")
-
-    def _check_space(self, role: Role, code: str) -> None:
+    def _ticket(
+        self, message: Register, room_type: RoomType, code: str, asked: Role, now: float
+    ) -> Ticket | None:
+        """What a client's token is good for; None where it begins as a new peer."""
+        if message.resume is None:
+            return None
+        ticket = self._seals.read_token(message.resume, room_type.name, code, asked.name)
         room = self._rooms.get(code)
-        if room is None:
-            if len(self._rooms) >= self._max_rooms:
-                raise Refusal(Code.SERVER_FULL, "This server holds no more rooms for now.")
-            return
-        there = sum(peer.role is role for peer in room.peers.values())
-        if there >= self._capacity[role.name]:
-            raise Refusal(
-                Code.ROOM_FULL, f"This room is full: it holds {there} of the role {role.name}."
-            )
+        if ticket is None:
+            return None
+        if room is not None and changes.is_out(room, ticket.peer_id):
+            raise changes.removed()
+        inherited = now < self._inherits_until and ticket.peer_id not in self._left
+        return ticket if inherited or ticket.peer_id in self._peers else None
 
-    def _welcome(self, peer: _Peer, others: Iterable[_Peer], *, resumed: bool) -> Registered:
-        return Registered(
-            role=peer.role.name,
-            ice_servers=self._issue(peer),
-            id=peer.id,
-            room=peer.room,
-            peers=tuple(other.info() for other in others),
-            invite=self._invite(peer.room, peer.origin) if peer.role.invites else None,
-            resume=self._tokens.make(peer.id, peer.room, peer.role.name),
-            resumed=resumed,
+    def _enter(self, arrival: _Arrival, now: float) -> Joined:
+        message, ticket = arrival.message, arrival.ticket
+        room = self._rooms.get(arrival.code) or self._make_room(
+            arrival.room_type, arrival.code, inherited=now < self._inherits_until
+        )
+        if ticket is None:
+            given = changes.given_to(room, message.role, arrival.mark)
+            ticket = Ticket(arrival.fresh_id, given, round(self._unix_time() * 1000))
+        role = room.type.roles[changes.role_of(room, ticket.peer_id, ticket.role)]
+        changes.check_space(room, role, comes=True)
+        peer = Peer(
+            ticket.peer_id,
+            message.role,
+            ticket.role,
+            role,
+            room,
+            message.name,
+            arrival.origin,
+            arrival.mark,
+            ticket.since,
+        )
+        self._rooms[room.code] = room
+        room.peers[peer.id] = self._peers[peer.id] = peer
+        room.empty_since = None
+        led = changes.note_leader(room, peer, self._room_time(now))
+        return Joined(
+            self._welcome.registered(peer, resumed=arrival.ticket is not None),
+            [
+                *self._welcome.memory(peer, 0),
+                *self._welcome.present(peer),
+                *room.announce(peer, room.hearers(peer)),
+                *(outcome for outcome in led if outcome.peer_id != peer.id),
+            ],
         )
 
-    def _issue(self, peer: _Peer) -> tuple[dict[str, object], ...]:
-        now = self._unix_time()
-        grant = self._turn.issue(peer.id, peer.origin, now)
-        peer.refresh_at = None if grant.expires is None else now + (grant.expires - now) / 2
-        return grant.ice_servers
+    def _resume(self, peer: Peer, message: Register, origin: str) -> Joined:
+        was_away, peer.lost_at = peer.away, None
+        peer.origin = origin
+        room = peer.room
+        heard = peer.heard if was_away else room.history.count
+        if message.heard is not None and message.heard <= room.history.count:
+            heard = message.heard
+        # Where another connection is replaced nobody has heard that the peer was away.
+        told = room.hearers(peer) if was_away else ()
+        shown = self._welcome.states(peer) if was_away else ()
+        return Joined(
+            self._welcome.registered(peer, resumed=True),
+            [
+                *self._welcome.memory(peer, heard),
+                *shown,
+                *room.announce(peer, told, with_state=False),
+            ],
+        )
 
-    def _route(self, peer_id: str, message: Routed) -> list[Delivery]:
-        peer = self._peers.get(peer_id)
-        if peer is None:
-            raise Refusal(Code.NOT_REGISTERED, 'The first message must be "register".')
-        if message.type not in peer.role.sends:
-            raise Refusal(
-                Code.WRONG_ROLE, f'A {peer.role.name} does not send "{message.type}" messages.'
-            )
-        targets = self._targets(peer, message)
-        self._count_candidates(peer, message)
-        forwarded = dataclasses.replace(message, to=None, from_=peer_id)
-        return [Delivery(target.id, forwarded) for target in targets]
+    def _make_room(self, room_type: RoomType, code: str, *, inherited: bool) -> Room:
+        if len(self._rooms) >= self._settings.max_rooms:
+            raise Refusal(Code.SERVER_FULL, "This server holds no more rooms for now.")
+        more = changes.documents_of(room_type)
+        documents = Documents(room_type, code, self._seals, more)
+        return Room(code, room_type, documents, History(room_type.utterances), inherited)
 
-    def _count_candidates(self, peer: _Peer, message: Routed) -> None:
-        if isinstance(message, Offer | Answer):
-            peer.candidates = 0
-        elif isinstance(message, IceCandidate):
-            if peer.candidates >= self._max_candidates:
-                raise Refusal(
-                    Code.TOO_MANY_CANDIDATES,
-                    f"More than {self._max_candidates} candidates came after one offer or answer.",
-                )
-            peer.candidates += 1
+    def _room_time(self, now: float) -> float:
+        """Milliseconds of room time, which goes like Unix time but never jumps."""
+        return round((now + self._epoch) * 1000, 3)
 
-    def _targets(self, peer: _Peer, message: Routed) -> list[_Peer]:
-        others = self._met_by(peer)
-        if message.to is not None:
-            named = [other for other in others if other.id == message.to]
-            if not named:
-                raise Refusal(Code.UNKNOWN_TARGET, "The peer this message is for is not here.")
-            return named
-        if message.type in peer.role.broadcasts:
-            return others
-        # Who is away is meant only where nobody else can be: it may never come back.
-        others = [other for other in others if not other.away] or others
-        if len(others) == 1:
-            return others
-        if not others:
-            raise Refusal(Code.UNKNOWN_TARGET, "Nobody is here whom this message could be for.")
-        raise Refusal(Code.AMBIGUOUS_TARGET, 'Several peers are here: say which one in "to".')
+    def _settle(self, peer: Peer, version: DocumentVersion, now: float) -> list[Outcome]:
+        """A peer hands back a document from before a restart."""
+        room = peer.room
+        if not room.inherited:
+            return []
+        newest = room.documents.restore(version)
+        if newest is None:
+            return []
+        told = each(list(room.peers.values()), newest)
+        if version.name != changes.ROLES:
+            return list(told)
+        return self._forget_dismissed([*told, *changes.restore(room)], now)
 
-    def _met_by(self, peer: _Peer) -> list[_Peer]:
-        room = self._rooms.get(peer.room)
-        others = room.peers.values() if room else ()
-        return [o for o in others if o.role.name in peer.role.meets and o.id != peer.id]
+    def _end(self, room: Room, now: float) -> list[Outcome]:
+        self._door.close_for_good(room.code)
+        told: list[Outcome] = [Dismissal(peer_id, "ended") for peer_id in room.peers]
+        told = self._forget_dismissed(told, now)
+        self._rooms.pop(room.code, None)
+        return told
 
+    def _forget_dismissed(self, outcomes: list[Outcome], now: float) -> list[Outcome]:
+        for outcome in outcomes:
+            if isinstance(outcome, Dismissal):
+                self._forget(self._peers[outcome.peer_id], now)
+        return outcomes
 
-def _announce(peer: _Peer) -> PeerConnected:
-    return PeerConnected(peer.role.name, peer.id, peer.name)
+    def _forget(self, peer: Peer, now: float) -> None:
+        room = peer.room
+        del self._peers[peer.id], room.peers[peer.id]
+        self._left.add(peer.id)
+        # Not before: what an away peer has at the relay carries its media on.
+        self._turn.revoke(peer.id)
+        if not room.peers:
+            room.empty_since = now
+            if room.type.code_hours is None:
+                del self._rooms[room.code]
+
+    def _stop_inheriting(self, now: float) -> list[Outcome]:
+        """The time for peers of the process before this one is up."""
+        self._left.clear()
+        told: list[Outcome] = []
+        for room in self._rooms.values():
+            if room.inherited:
+                room.inherited = False
+                told += changes.inherit(room, self._room_time(now))
+        return told
+
+    def _expire_codes(self, now: float) -> None:
+        over = [
+            room.code
+            for room in self._rooms.values()
+            if room.empty_since is not None
+            and now - room.empty_since >= (room.type.code_hours or 0) * 3600
+        ]
+        for code in over:
+            del self._rooms[code]

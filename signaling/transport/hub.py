@@ -9,17 +9,20 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from signaling.config import Limits
 from signaling.metrics import Metrics
 from signaling.room import messages
-from signaling.room.messages import Register, Registered
+from signaling.room.deliveries import Dismissal, Outcome
+from signaling.room.documents import StaleVersion
+from signaling.room.messages import Answer, Control, IceCandidate, Offer, Register, ServerMessage
 from signaling.room.refusal import Code, Refusal
-from signaling.room.rooms import Counts, Delivery, Rooms
+from signaling.room.rooms import Counts, Joined, Rooms
 from signaling.transport.guard import Guard
 from signaling.transport.outbox import Outbox
+from turn.limits import TokenBucket, counted_as
 
 log = logging.getLogger(__name__)
 
@@ -27,30 +30,14 @@ GOING_AWAY = 1001
 POLICY_VIOLATION = 1008
 REPLACED = 4001
 """The same peer has come back by another connection."""
+DISMISSED = 4003
+"""The peer was put out of its room, or the room was ended."""
 
+_LASTING = (Offer, Answer, IceCandidate, Control)
+"""What is kept for a peer that is away. All else the rooms tell it again when it comes back: who is
+there, states, documents, what was said."""
 
-class TokenBucket:
-    """Allows `rate` messages a second, and `burst` at once.
-
-    Parameters
-    ----------
-    now: seconds of any clock that does not go back.
-    """
-
-    def __init__(self, rate: float, burst: int, now: float) -> None:
-        self._rate = rate
-        self._burst = burst
-        self._tokens = float(burst)
-        self._seen = now
-
-    def take(self, now: float) -> bool:
-        """Whether one more message is allowed."""
-        self._tokens = min(self._burst, self._tokens + (now - self._seen) * self._rate)
-        self._seen = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
+_WRONG_KEYS = (Code.BAD_KEY, Code.NO_ROOM)
 
 
 @dataclass(eq=False, slots=True)
@@ -149,7 +136,7 @@ class Hub:
             client: its transport sends `error_text(refusal)` and closes with POLICY_VIOLATION and
             the code as the reason, and calls `disconnect` never.
         """
-        limits, now = self._limits, time.monotonic()
+        limits, now = self._limits, self._clock()
         try:
             self._guard.connect(address, now)
         except Refusal as refusal:
@@ -197,16 +184,16 @@ class Hub:
         peer_id = connection.peer_id
         if not self._is_current(connection):
             if left and self._away.pop(peer_id, None) is not None:
-                self._deliver(self._rooms.leave(peer_id, "left"))
+                self._deliver(self._rooms.leave(peer_id, "left", self._clock()))
             return
         self._forget(connection)
         if peer_id not in self._rooms:
             return
         log.info("%s %s", peer_id, "has left" if left else "is away")
         if left:
-            self._deliver(self._rooms.leave(peer_id, "left"))
+            self._deliver(self._rooms.leave(peer_id, "left", self._clock()))
         else:
-            self._away[peer_id] = self._keep_seat(connection)
+            self._away[peer_id] = self._keep_seat(connection, lasting=True)
             self._deliver(self._rooms.drop(peer_id, self._clock()))
 
     def tick(self) -> None:
@@ -235,7 +222,7 @@ class Hub:
                 await asyncio.wait_for(self._drained.wait(), patience)
 
     def _read(self, connection: Connection, text: str | bytes) -> messages.ClientMessage:
-        if not connection.bucket.take(time.monotonic()):
+        if not connection.bucket.take(1, self._clock()):
             raise Refusal(Code.TOO_MANY_MESSAGES, "Messages come too fast; this one was dropped.")
         message = messages.parse(
             text,
@@ -247,39 +234,43 @@ class Hub:
         return message
 
     def _register(self, connection: Connection, message: Register) -> None:
-        now = time.monotonic()
+        now = self._clock()
         if connection.peer_id not in self._rooms:
             self._guard.check_key(connection.address, now)
         try:
-            welcome, *others = self._rooms.receive(
-                connection.peer_id, message, self._clock(), origin=connection.origin
+            joined = self._rooms.register(
+                connection.peer_id,
+                message,
+                now,
+                origin=connection.origin,
+                source=counted_as(connection.address),
             )
         except Refusal as refusal:
-            if refusal.code is Code.BAD_KEY:
+            if refusal.code in _WRONG_KEYS:
                 self._guard.wrong_key(connection.address, now)
             raise
         connection.deadline.cancel()
-        registered = welcome.message
-        assert isinstance(registered, Registered)  # noqa: S101 - `Rooms.receive` says so
-        seat = self._take_place(connection, registered.id)
-        log.info(
-            "%s %s %s room %s",
-            registered.role,
-            registered.id,
-            "came back to" if registered.resumed else "joined",
-            registered.room,
-        )
+        self._count_joined(joined, now - connection.since)
+        self._welcome(connection, joined)
+
+    def _count_joined(self, joined: Joined, seconds: float) -> None:
+        registered = joined.registered
+        how = "came back to" if registered.resumed else "joined"
+        log.info("%s %s %s room %s", registered.role, registered.id, how, registered.room)
         if registered.resumed:
             self._metrics.reconnected()
-        self._metrics.setup(now - connection.since)
-        self._send(connection, registered)
+        self._metrics.setup(seconds)
+
+    def _welcome(self, connection: Connection, joined: Joined) -> None:
+        seat = self._take_place(connection, joined.registered.id)
+        self._send(connection, joined.registered)
         if not self._is_current(connection):  # Not even that has fitted into its outbox.
             return
         if seat is not None:
             connection.bucket = seat.bucket
             connection.outbox.take_over(seat.missed)
             connection.outbox.make_room()
-        self._deliver(others)
+        self._deliver(joined.outcomes)
 
     def _take_place(self, connection: Connection, peer_id: str) -> Seat | None:
         """Make this the connection of a peer, in place of an older one; what is left of that."""
@@ -293,15 +284,15 @@ class Hub:
             self._forget(older)
             # It is nobody now: its own end must not end this peer.
             older.peer_id = fresh_id
-            seat = self._keep_seat(older)
+            seat = self._keep_seat(older, lasting=False)
             older.drop(REPLACED, "replaced")
         self._connections[peer_id] = connection
         return seat
 
-    def _keep_seat(self, connection: Connection) -> Seat:
+    def _keep_seat(self, connection: Connection, *, lasting: bool) -> Seat:
         # Not the same outbox: the old transport may not have stopped to take from it.
         missed = self._new_outbox()
-        missed.take_over(connection.outbox)
+        missed.take_over(connection.outbox, lasting=lasting)
         return Seat(missed, connection.bucket)
 
     def _forget(self, connection: Connection) -> None:
@@ -319,32 +310,56 @@ class Hub:
     def _new_outbox(self) -> Outbox:
         return Outbox(self._limits.outbox_messages, self._limits.outbox_bytes)
 
-    def _deliver(self, deliveries: list[Delivery]) -> None:
-        for delivery in deliveries:
-            connection = self._connections.get(delivery.peer_id)
-            if connection is not None:
-                self._send(connection, delivery.message)
-            elif delivery.peer_id in self._away:
-                self._keep(delivery)
+    def _deliver(self, outcomes: Iterable[Outcome]) -> None:
+        # The same message to many is one object, and is encoded once.
+        message: ServerMessage | None = None
+        text = ""
+        for outcome in outcomes:
+            if isinstance(outcome, Dismissal):
+                self._dismiss(outcome)
+                continue
+            if outcome.message is not message:
+                message = outcome.message
+                text = messages.encode(message)
+            self._put(outcome.peer_id, text, lasting=isinstance(message, _LASTING))
 
-    def _send(self, connection: Connection, message: messages.ServerMessage) -> None:
-        if connection.outbox.put(messages.encode(message)):
-            return
+    def _put(self, peer_id: str, text: str, *, lasting: bool) -> None:
+        connection = self._connections.get(peer_id)
+        if connection is not None:
+            if not connection.outbox.put(text, lasting=lasting):
+                self._close_slow(connection)
+        elif lasting and peer_id in self._away:
+            self._keep(peer_id, text)
+
+    def _dismiss(self, dismissal: Dismissal) -> None:
+        log.info("%s was put out of its room (%s)", dismissal.peer_id, dismissal.reason)
+        self._away.pop(dismissal.peer_id, None)
+        connection = self._connections.get(dismissal.peer_id)
+        if connection is not None:
+            connection.outbox.end(DISMISSED, dismissal.reason)
+
+    def _send(self, connection: Connection, message: ServerMessage) -> None:
+        if not connection.outbox.put(messages.encode(message), lasting=False):
+            self._close_slow(connection)
+
+    def _close_slow(self, connection: Connection) -> None:
         log.warning("%s does not read what it is sent: closing it", connection.peer_id)
         self._forget(connection)
         connection.drop(POLICY_VIOLATION, Code.SLOW_CLIENT)
-        self._deliver(self._rooms.leave(connection.peer_id, "slow"))
+        self._deliver(self._rooms.leave(connection.peer_id, "slow", self._clock()))
 
-    def _keep(self, delivery: Delivery) -> None:
-        if self._away[delivery.peer_id].missed.put(messages.encode(delivery.message)):
+    def _keep(self, peer_id: str, text: str) -> None:
+        if self._away[peer_id].missed.put(text):
             return
-        log.warning("%s has missed too much while it was away", delivery.peer_id)
-        del self._away[delivery.peer_id]
-        self._deliver(self._rooms.leave(delivery.peer_id, "slow"))
+        log.warning("%s has missed too much while it was away", peer_id)
+        del self._away[peer_id]
+        self._deliver(self._rooms.leave(peer_id, "slow", self._clock()))
 
     def _refuse(self, connection: Connection, refusal: Refusal) -> None:
         log.info("refused %s: %s", connection.peer_id, refusal.code)
         self._metrics.refused(refusal.code)
+        if isinstance(refusal, StaleVersion):
+            self._send(connection, refusal.newest)
         self._send(connection, messages.Error(refusal.sentence, refusal.code))
         if connection.peer_id not in self._rooms:
             connection.deadline.cancel()

@@ -1,7 +1,4 @@
-"""What waits to be sent to one client: bounded, in order, read by one writer.
-
-Imports nothing of the project.
-"""
+"""What waits to be sent to one client: bounded, in order, read by one writer."""
 
 import asyncio
 from collections import deque
@@ -14,6 +11,12 @@ class Ending:
 
     code: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    text: str
+    lasting: bool
 
 
 class Outbox:
@@ -30,7 +33,7 @@ class Outbox:
         self._more_messages = 0
         self._more_bytes = 0
         self._bytes = 0
-        self._waiting: deque[str] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._ending: Ending | None = None
         self._changed = asyncio.Event()
 
@@ -39,23 +42,38 @@ class Outbox:
         """Whether nothing more will be added."""
         return self._ending is not None
 
-    def put(self, text: str) -> bool:
-        """Add a message. False: it does not fit, and was not added."""
+    def put(self, text: str, *, lasting: bool = True) -> bool:
+        """Add a message.
+
+        Parameters
+        ----------
+        lasting: it still means something to a client that was cut off and comes back.
+
+        Returns
+        -------
+        False: it does not fit, and was not added.
+        """
         if (
             len(self._waiting) >= self._max_messages + self._more_messages
             or self._bytes + len(text) > self._max_bytes + self._more_bytes
         ):
             return False
         if self._ending is None:
-            self._waiting.append(text)
+            self._waiting.append(_Waiting(text, lasting))
             self._bytes += len(text)
             self._changed.set()
         return True
 
-    def take_over(self, other: "Outbox") -> None:
-        """Add what waits in another outbox, whether it fits or not; that one is empty then."""
-        self._waiting.extend(other._waiting)
-        self._bytes += other._bytes
+    def take_over(self, other: "Outbox", *, lasting: bool = False) -> None:
+        """Add what waits in another outbox, whether it fits or not; that one is empty then.
+
+        Parameters
+        ----------
+        lasting: take the lasting messages alone; the others are dropped.
+        """
+        taken = [waiting for waiting in other._waiting if waiting.lasting or not lasting]
+        self._waiting.extend(taken)
+        self._bytes += sum(len(waiting.text) for waiting in taken)
         other._waiting.clear()
         other._bytes = 0
         self._changed.set()
@@ -78,6 +96,6 @@ class Outbox:
                 return self._ending
             self._changed.clear()
             await self._changed.wait()
-        text = self._waiting.popleft()
+        text = self._waiting.popleft().text
         self._bytes -= len(text)
         return text

@@ -1,1 +1,1 @@
-"""The port and what it serves over HTTP."""
+"""The port, and what it serves over HTTP."""

@@ -1,7 +1,4 @@
-"""What a connection becomes once its first byte is known: HTTP, HTTPS, or TURN inside TLS.
-
-Owns the step from a socket to a stream that somebody serves. Imports `streams`.
-"""
+"""Turns a socket into a stream that a protocol serves: HTTP, HTTPS, or TURN inside TLS."""
 
 import asyncio
 import logging
@@ -18,18 +15,18 @@ from signaling.web.open_streams import OpenStreams, WatchedStream, WatchedTlsStr
 log = logging.getLogger(__name__)
 
 TakeStream = Callable[[IOStream, bytes], None]
-"""Takes over a stream of which these bytes were read already."""
+"""Takes over a stream from which these bytes have already been read."""
 
 _LAST_STUN_BYTE = 0x03  # RFC 7983 7: a STUN message begins with 0 to 3.
 
 
 class PlainEntrance:
-    """Lets an HTTP server speak plain HTTP on connections.
+    """Hands connections to an HTTP server as plain HTTP.
 
     Parameters
     ----------
-    http: speaks HTTP.
-    streams: counts them; what is too much is closed.
+    http: serves the connections.
+    streams: counts the connections; those above the limits are closed.
     """
 
     def __init__(self, http: HTTPServer, streams: OpenStreams) -> None:
@@ -47,15 +44,15 @@ class PlainEntrance:
 
 
 class TlsEntrance:
-    """Lets an HTTP server speak HTTPS on connections, and somebody else TURN over TLS.
+    """Hands connections to an HTTP server as HTTPS, and TURN over TLS to the relay.
 
     Parameters
     ----------
-    http: speaks HTTP inside TLS.
-    context: the certificate; may be replaced at any time, for connections to come.
-    streams: counts them; what is too much is closed. Those of TURN are counted by TURN.
-    turn: takes connections that begin with STUN inside TLS (RFC 8656 3.1); None: there is none.
-    silence: seconds within which the handshake is done and the first byte has come.
+    http: serves HTTP inside TLS.
+    context: the certificate. It may be replaced at any time, for new connections.
+    streams: counts the connections; those above the limits are closed. TURN counts its own.
+    turn: takes connections that begin with STUN inside TLS (RFC 8656 3.1); None: no TURN here.
+    silence: seconds that the handshake and the first byte may take together.
     """
 
     def __init__(
@@ -84,7 +81,7 @@ class TlsEntrance:
                 connection, self.context, server_side=True, do_handshake_on_connect=False
             )
         except OSError as error:
-            # The client left between its first byte and now.
+            # The client has left since its first byte arrived.
             log.debug("a connection ended before its TLS handshake: %s", error)
             connection.close()
             self._streams.leave(address[0])
@@ -99,7 +96,7 @@ class TlsEntrance:
         task.add_done_callback(self._decided)
 
     def close(self) -> None:
-        """End connections that have not spoken."""
+        """Close connections that have not sent anything."""
         for task in self._deciding:
             task.cancel()
 

@@ -1,7 +1,6 @@
-"""The headers that keep what browsers load safe, on every answer whoever gives it.
+"""The security headers of every answer: pages, redirects, errors and reports alike.
 
-Owns their values, and the step that puts them on: pages, redirects, errors and reports alike.
-Imports nothing of the project.
+Owns their values and the step that adds them.
 """
 
 import re
@@ -12,18 +11,18 @@ from tornado.web import OutputTransform
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
 HSTS = "max-age=31536000"
-"""A year of https alone (RFC 6797 6.1.1); without subdomains, which may be somebody else's."""
+"""HTTPS only, for a year (RFC 6797 6.1.1). Not for subdomains: others may own them."""
 
 
 def security_headers(host: str) -> dict[str, str]:
-    """The headers of every answer.
+    """Return the headers for every answer.
 
     Parameters
     ----------
     host: the Host header of the request.
     """
-    # Safari before 15.4 does not take 'self' to mean the WebSocket of the same host (WebKit
-    # bug 201591), so the host is named as well.
+    # In Safari before 15.4, 'self' does not allow a WebSocket to the same host (WebKit bug
+    # 201591), so the policy names the host as well.
     sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
     policy = {
         "default-src": "'none'",
@@ -43,13 +42,13 @@ def security_headers(host: str) -> dict[str, str]:
         "Cross-Origin-Opener-Policy": "same-origin",
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
-        # The next release's page must not meet this one's modules; an ETag makes it cheap.
+        # A page must not load modules of an older release. An ETag keeps asking again cheap.
         "Cache-Control": "no-cache",
     }
 
 
 class SecurityHeaders(OutputTransform):
-    """Puts the headers on an answer; where its handler has set one, that stays."""
+    """Adds the headers to an answer. A header that the handler has set stays."""
 
     def __init__(self, request: HTTPServerRequest) -> None:
         super().__init__(request)
@@ -61,22 +60,22 @@ class SecurityHeaders(OutputTransform):
         """Tornado's hook, just before the headers are sent."""
         for name, value in security_headers(self._request.host).items():
             headers.setdefault(name, value)
-        # Which software and version answers helps nobody who means well.
+        # Only an attacker would need the name and version of the server software.
         headers.pop("Server", None)
         return super().transform_first_chunk(status_code, headers, chunk, finishing)
 
 
 class StrictSecurityHeaders(SecurityHeaders):
-    """The same, and the browser is told to come by https only.
+    """The same headers, and one that tells the browser to use HTTPS only.
 
-    For a certificate that browsers trust by themselves: with one of the local CA a phone that does
-    not know it yet could not continue past the warning (RFC 6797 12.1).
+    Only for a certificate that browsers already trust. With a certificate of the local CA, a phone
+    that does not know the CA yet could no longer continue past the warning (RFC 6797 12.1).
     """
 
     def transform_first_chunk(
         self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
     ) -> tuple[int, HTTPHeaders, bytes]:
         """Tornado's hook, just before the headers are sent."""
-        if self._request.protocol == "https":  # RFC 6797 7.2: not over plain HTTP.
+        if self._request.protocol == "https":  # RFC 6797 7.2: never over plain HTTP.
             headers["Strict-Transport-Security"] = HSTS
         return super().transform_first_chunk(status_code, headers, chunk, finishing)

@@ -1,7 +1,7 @@
-"""Which names a request may reach this server by, which pages may ask, and who asks behind a proxy.
+"""Checks the headers Host, Origin and X-Forwarded-* of each request.
 
-Owns what is believed of the headers Host, Origin and X-Forwarded-*. Pure but for this computer's
-name and addresses, which are asked for anew. Imports `errors`, `config` and `addresses`.
+Decides which names clients may use for this server, which pages may send requests, and which client
+is behind a proxy. Looks up this computer's name and addresses each time; otherwise pure.
 """
 
 import re
@@ -17,16 +17,19 @@ from ipaddress import (
 )
 from urllib.parse import urlsplit
 
+from tornado.httputil import HTTPServerRequest
+
 from signaling.config import Server
 from signaling.host import addresses
 from signaling.setup_error import SetupError
 
 _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.IGNORECASE | re.ASCII)
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Via")
 _PORTS = {"http": 80, "https": 443}
 
 
 def read_address(text: str) -> IPv4Address | IPv6Address | None:
-    """An IP address, IPv4 as such where it stands inside IPv6; None where the text is none."""
+    """Read an IP address; return None for any other text. IPv4 inside IPv6 becomes plain IPv4."""
     try:
         parsed = ip_address(text.partition("%")[0])
     except ValueError:
@@ -35,20 +38,21 @@ def read_address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 class Hosts:
-    """Decides whether a request is meant for this server, by the names it gives.
+    """Decides whether a request is meant for this server.
 
-    A page of another site whose name is made to point here (DNS rebinding) would else be one of
-    ours to the browser; its Host is still its own name. And a page of another site may open a
-    WebSocket to any server; its Origin says where it is from (RFC 6455 10.2).
+    Another site can make its own name point to this server (DNS rebinding). To the browser, its
+    pages and ours are then the same site, but the Host header still names the other site. And a
+    page of another site may open a WebSocket to any server; its Origin header says which site the
+    page is from (RFC 6455 10.2).
 
     Parameters
     ----------
-    server: the names are in `hosts` and `public_url`.
-    own: gives this computer's addresses, as they are now.
+    server: the configuration; the names are in `hosts` and `public_url`.
+    own: returns the addresses that this computer has now.
 
     Raises
     ------
-    SetupError: an entry of `hosts` is no name.
+    SetupError: an entry of `hosts` is not a name.
     """
 
     def __init__(
@@ -56,32 +60,32 @@ class Hosts:
     ) -> None:
         self._own = own
         self._names = {_checked(name, i) for i, name in enumerate(server.hosts)}
-        # One that is no URL is left to the doctor, who says what it does to the phone's link.
+        # An invalid URL is ignored here; `lenscast doctor` says what it does to the phone's link.
         self._public = _origin(server.public_url or "")
         if self._public is not None:
             self._names.add(self._public[1])
 
     def why_not(self, host: str, origin: str | None, reached_at: str) -> str | None:
-        """Why a request is not answered, as a sentence for a person; None: it is.
+        """Return why the server refuses a request, as a sentence for a person; None: it accepts it.
 
         Parameters
         ----------
         host: its Host header.
-        origin: its Origin header. Browsers always send it with a WebSocket or a POST; who sends
-            none is no browser, and could send any.
-        reached_at: the address of this computer's end of the connection.
+        origin: its Origin header. Browsers always send one with a WebSocket or a POST. A client
+            that sends none is not a browser, and could send any value.
+        reached_at: the address of this computer that the connection came to.
         """
         named = _split(host)
         if named is None or not self._knows(named[0], reached_at):
-            name = named[0] if named else "this name"
+            name = named[0] if named else "in this request"
             return (
-                f"This server does not know itself by {name}. If that is right, add it to "
-                "server.hosts in the configuration."
+                f"This server does not know the name {name}. If it is a name of this server, "
+                "add it to server.hosts in the configuration."
             )
         if origin is not None and not self._is_own_page(origin, *named):
             return (
-                "This page is not one of this server. If it is, behind a proxy, set "
-                "server.public_url in the configuration to the address it is opened by."
+                "This request comes from a page of another site. If the page is this server's own, "
+                "behind a proxy, set server.public_url in the configuration to its address."
             )
         return None
 
@@ -91,7 +95,7 @@ class Hosts:
         address = read_address(name)
         if address is None:
             return False
-        # The other end's own idea of the address comes first: asking for all of them takes longer.
+        # The address that the connection came to is compared first: listing all takes longer.
         return (
             address.is_loopback
             or address == read_address(reached_at)
@@ -102,12 +106,12 @@ class Hosts:
         page = _origin(origin)
         if page is None:
             return False
-        # A proxy may hide by which scheme the page came, so only host and port are compared.
+        # A proxy may hide the scheme of the page, so only host and port are compared.
         return page == self._public or page[1:] == (name, port or _PORTS[page[0]])
 
 
 class Proxies:
-    """Believes what trusted proxies say of the clients behind them, and nobody else.
+    """Believes trusted proxies about the clients behind them, and nobody else.
 
     Parameters
     ----------
@@ -115,29 +119,29 @@ class Proxies:
 
     Raises
     ------
-    SetupError: an entry is neither.
+    SetupError: an entry is neither of the two.
     """
 
     def __init__(self, entries: Iterable[str]) -> None:
         self._networks = [_network(entry, i) for i, entry in enumerate(entries)]
 
     def trust(self, address: str) -> bool:
-        """Whether this address is a trusted proxy's."""
+        """Whether this address belongs to a trusted proxy."""
         parsed = read_address(address)
         return parsed is not None and any(parsed in network for network in self._networks)
 
     def client(self, address: str, scheme: str, headers: Mapping[str, str]) -> tuple[str, str]:
-        """The address and the scheme by which a request really came.
+        """Return the real address of the client, and the scheme that it used.
 
         Parameters
         ----------
-        address: where the connection is from.
-        scheme: "http" or "https", of the connection.
-        headers: those of the request.
+        address: the address that the connection comes from.
+        scheme: "http" or "https", as on the connection.
+        headers: the headers of the request.
         """
         if not self.trust(address):
             return address, scheme
-        # Each proxy adds at the end, so what a client has made up stands before what is known.
+        # Each proxy adds its entry at the end, so invented entries of a client come first.
         for hop in reversed(headers.get("X-Forwarded-For", "").split(",")):
             parsed = read_address(hop.strip())
             if parsed is None:
@@ -165,7 +169,7 @@ def _split(host: str) -> tuple[str, int | None] | None:
 
 
 def _origin(url: str) -> tuple[str, str, int] | None:
-    """Scheme, host and port of a URL of http or https."""
+    """Return scheme, host and port of an http or https URL; None for any other text."""
     scheme, separator, rest = url.partition("://")
     scheme = scheme.lower()
     named = _split(rest.partition("/")[0])
@@ -178,7 +182,7 @@ def _checked(name: str, index: int) -> str:
     if _NAME.fullmatch(name.rstrip(".")) or read_address(name):
         return name.lower().rstrip(".")
     raise SetupError(
-        f"server.hosts[{index}] must be a host's name alone, as in camera.example.org, "
+        f"server.hosts[{index}] must be only the name of a host, such as camera.example.org, "
         f"not {name!r}."
     )
 
@@ -188,6 +192,14 @@ def _network(entry: str, index: int) -> IPv4Network | IPv6Network:
         return ip_network(entry)
     except ValueError as error:
         raise SetupError(
-            f"server.trusted_proxies[{index}] must be an address or a network, as in 127.0.0.1 "
-            f"or 10.0.0.0/8, not {entry!r}."
+            f"server.trusted_proxies[{index}] must be an address or a network, such as "
+            f"127.0.0.1 or 10.0.0.0/8, not {entry!r}."
         ) from error
+
+
+def is_local(request: HTTPServerRequest) -> bool:
+    """Whether a request comes from this computer, and from no proxy on it."""
+    # What a proxy passes on comes from the loopback address as well, trusted or not.
+    address = read_address(request.remote_ip or "")
+    forwarded = any(name in request.headers for name in _FORWARDED)
+    return address is not None and address.is_loopback and not forwarded

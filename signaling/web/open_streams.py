@@ -1,8 +1,8 @@
-"""The open connections that speak HTTP, a WebSocket among them: how many, and that each one moves.
+"""The open HTTP connections, WebSockets included: counts them, and closes those that stall.
 
-Owns their streams until they close or become somebody else's. Tornado bounds how long a request
-may take to come, not how long its answer may take to go: that is done here.
-Imports `guard` and `hosts`.
+Owns their streams until they close or another part of the server takes them over. Tornado limits
+how long a client may take to send a request, but not how long it may take to read the answer. This
+module does that.
 """
 
 import asyncio
@@ -21,20 +21,21 @@ from signaling.web.hosts import Proxies
 log = logging.getLogger(__name__)
 
 MAX_BUFFER_BYTES = 1048576
-"""What may wait unread in one connection's buffer."""
+"""Bytes that may wait unread in the buffer of one connection."""
 
 ROOM_FOR_HTTP = 256
 ROOM_FOR_HTTP_PER_ADDRESS = 64
 RATE_FOR_HTTP = 8
-"""Connections beyond what clients may have, in all, for each address, and how many times as many
-over time: a browser opens up to six for a page and what it loads, beside its WebSocket."""
+"""How many more connections there may be than clients: in all, for each address, and (as a factor)
+in a second. A browser opens up to six to load a page, besides its WebSocket."""
 
 STALL_SECONDS = 30.0
-"""Whoever takes nothing of what is sent for so long is closed, at the latest after twice that."""
+"""A client that reads nothing of its answer for this long is closed, after twice this time at the
+latest."""
 
 
 class WatchedStream(IOStream):
-    """A stream that counts what it has sent, and tells when it is closed."""
+    """A stream that counts the bytes it has sent, and tells its owner when it is closed."""
 
     def __init__(self, *args: Any, owner: "OpenStreams", **kwargs: Any) -> None:
         self.sent = 0
@@ -48,16 +49,16 @@ class WatchedStream(IOStream):
         return count
 
     def close_fd(self) -> None:
-        """Tornado's hook: the end, from whichever side."""
+        """Tornado's hook: either side has ended the connection."""
         super().close_fd()
         self._owner.let_go(self)
 
 
 class WatchedTlsStream(WatchedStream, SSLIOStream):
-    """The same inside TLS; its first byte can be looked at: TLS sockets have no MSG_PEEK."""
+    """The same inside TLS. Its first byte can be put back, since TLS sockets have no MSG_PEEK."""
 
     def push_back(self, data: bytes) -> None:
-        """Put bytes back in front of what is unread. Reaches into Tornado; a test notices."""
+        """Put bytes back in front of the unread ones. Uses Tornado's internals, under test."""
         self._read_buffer[:0] = data
         self._read_buffer_size += len(data)
 
@@ -73,8 +74,8 @@ class OpenStreams:
 
     Parameters
     ----------
-    limits: `connections` and those of one address; those of HTTP come on top.
-    proxies: who is trusted; their connections are of many clients and are not counted.
+    limits: the limits for clients; the extra connections for HTTP are added here.
+    proxies: the trusted proxies. Their connections serve many clients and are not counted.
     """
 
     def __init__(self, limits: Limits, proxies: Proxies) -> None:
@@ -94,7 +95,7 @@ class OpenStreams:
         return len(self._watches)
 
     def admit(self, address: str) -> bool:
-        """Count a connection of an address. False: there are too many, and it is not counted."""
+        """Count a connection from an address. False: there are too many, so it was not counted."""
         if self._proxies.trust(address):
             return True
         try:
@@ -105,18 +106,18 @@ class OpenStreams:
         return True
 
     def leave(self, address: str) -> None:
-        """Take a connection back that was admitted."""
+        """Stop counting a connection that was admitted."""
         if not self._proxies.trust(address):
             self._guard.disconnect(address)
 
     def watch(self, stream: WatchedStream, address: str) -> None:
-        """Keep an eye on the stream of a connection that was admitted, until it closes."""
+        """Watch the stream of an admitted connection until it closes."""
         self._watches[stream] = _Watch(address)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(STALL_SECONDS, self._sweep)
 
     def let_go(self, stream: WatchedStream) -> None:
-        """The stream is closed, or somebody else's now. Saying so twice is harmless."""
+        """Stop watching a stream that is closed or was taken over. Calling it twice is harmless."""
         watch = self._watches.pop(stream, None)
         if watch is not None:
             self.leave(watch.address)

@@ -1,6 +1,6 @@
 """What browsers load: the pages and their modules.
 
-Finds the `pages` folder in a checkout and in an installed wheel alike.
+Finds the `pages` folder both in a checkout and in an installed wheel.
 """
 
 import html
@@ -14,11 +14,14 @@ from tornado.web import HTTPError, RedirectHandler, RequestHandler, StaticFileHa
 
 from signaling.config import Video
 
+PAGES = {"/sender": "sender", "/receiver": "receiver", "/viewer": "receiver"}
+"""The path of each page, and the folder of its HTML, which may look at the path."""
+
 _MODULES = r"/pages/((?:[a-z0-9-]+/)+[a-z0-9-]+\.js)"
 _ASSETS = r"/pages/((?:[a-z0-9-]+/)+[a-z0-9-]+\.(?:css|svg))"
 
 _COMMENT = re.compile(r"^[ \t]*(//.*|/\*((?!\*/)[\s\S])*\*/[ \t]*)$", re.MULTILINE)
-"""A comment that has its lines for itself. One before code on its line, such as a type, stays."""
+"""A comment on lines of its own. One with code on the same line, such as a type, stays."""
 
 
 def folder() -> Path:
@@ -43,7 +46,7 @@ def video_settings(video: Video) -> str:
 
 
 class PageHandler(RequestHandler):
-    """One HTML page, its settings filled in."""
+    """One HTML page, with its settings filled in."""
 
     def initialize(self, page: Path, settings: str) -> None:
         """Tornado's constructor: the file, and the JSON for its meta tag."""
@@ -59,9 +62,9 @@ class PageHandler(RequestHandler):
 
 
 def without_comments(module: str) -> str:
-    """A module as browsers get it: much of it is for those who read the source.
+    """A module as browsers get it: without what is only for readers of the source.
 
-    Comments that have lines of their own become empty lines, so that an error's line numbers stay
+    Comments on lines of their own become empty lines, so that the line numbers in errors are still
     those of the source.
     """
     return _COMMENT.sub(lambda found: "\n" * found.group().count("\n"), module)
@@ -75,7 +78,7 @@ class ModuleHandler(RequestHandler):
         self._folder = folder
 
     def get(self, name: str) -> None:
-        """Its text; Tornado answers 304 where the browser has it."""
+        """Its text; Tornado answers 304 if the browser has it already."""
         try:
             text = (self._folder / name).read_text(encoding="utf-8")
         except OSError as error:
@@ -90,7 +93,7 @@ class NothingHereHandler(RequestHandler):
     """Every other path."""
 
     def prepare(self) -> None:
-        """Say so, in plain text."""
+        """Say in plain text that there is nothing."""
         self.set_status(404)
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.finish("There is nothing here. Open the link that lenscast printed.\n")
@@ -104,11 +107,11 @@ def routes(video: Video) -> list[Rule]:
         url("/", RedirectHandler, {"url": "/receiver", "permanent": False}),
         *(
             url(
-                f"/{name}",
+                path,
                 PageHandler,
                 {"page": pages / name / f"{name}.html", "settings": settings},
             )
-            for name in ("sender", "receiver")
+            for path, name in PAGES.items()
         ),
         url(_MODULES, ModuleHandler, {"folder": pages}),
         url(_ASSETS, StaticFileHandler, {"path": str(pages)}),

@@ -1,7 +1,6 @@
-"""A port that several protocols share: the first byte of a connection says which one it is.
+"""A port that several protocols share: the first byte of a connection tells which one it is.
 
-Owns listening sockets and connections that have not spoken yet; what has spoken is handed on.
-Imports `errors` and `turn.limits`.
+Owns the listening sockets, and each connection until its first byte arrives.
 """
 
 import asyncio
@@ -20,37 +19,37 @@ from turn.limits import counted_as
 log = logging.getLogger(__name__)
 
 Accept = Callable[[socket.socket, tuple[str, int]], None]
-"""Takes over a connection, of which no byte has been read yet."""
+"""Takes over a connection from which no byte has been read yet."""
 
 MAX_SILENT = 512
-"""Connections that may be silent at once; one more closes the oldest."""
+"""Connections that may be silent at the same time; one more closes the oldest."""
 
 RETRY_SECONDS = 1.0
-"""How long to accept nobody where the system has no more sockets to give."""
+"""How long to accept nobody after the system has run out of sockets."""
 
 _BACKLOG = 128
 _NO_MORE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-_TLS_HANDSHAKE = 0x16  # RFC 8446 5.1, and where RFC 7983 places DTLS and TLS
+_TLS_HANDSHAKE = 0x16  # RFC 8446 5.1; RFC 7983 places DTLS and TLS there too.
 _LAST_STUN_BYTE = 0x03  # RFC 7983 7: a STUN message begins with 0 to 3.
 
 
 def bind(host: str, port: int, setting: str) -> socket.socket:
-    """A listening TCP socket.
+    """Return a listening TCP socket.
 
     Parameters
     ----------
-    host: an IP address of this host, or 0.0.0.0 for all.
+    host: an IP address of this host, or 0.0.0.0 for all of them.
     port: 0 picks a free one.
-    setting: the key of the configuration that names the port, for the error's sentence.
+    setting: the configuration key of the port, for the error message.
 
     Raises
     ------
-    SetupError: the port is in use, not allowed, or the address is not this host's.
+    SetupError: the port is in use or not allowed, or the address is not one of this host.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        if os.name == "posix":  # Windows reads this option as leave to steal a port in use.
+        if os.name == "posix":  # On Windows this option would let us take a port that is in use.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(_BACKLOG)
@@ -65,11 +64,11 @@ def _why(error: OSError, host: str, port: int, setting: str) -> str:
     option = "--" + setting.removeprefix("server.").replace("_", "-")
     if error.errno == errno.EADDRINUSE:
         return (
-            f"Port {port} is in use, perhaps by another lenscast. Stop that program, or take "
-            f"another port with {option} (0 picks a free one)."
+            f"Port {port} is in use, perhaps by another lenscast. Stop that program, or use "
+            f"another port with {option} (0 picks a free port)."
         )
     if error.errno in (errno.EACCES, errno.EPERM):
-        return f"Port {port} is not allowed for this user. Take one above 1023 with {option}."
+        return f"Port {port} is not allowed for this user. Use a port above 1023 with {option}."
     return f"Cannot listen on {host}, port {port}: {error.strerror}. See server.host and {setting}."
 
 
@@ -81,18 +80,18 @@ class _Silent:
 
 
 class Port:
-    """Accepts connections and hands each on by its first byte.
+    """Accepts connections, and hands each to the protocol that its first byte belongs to.
 
     Parameters
     ----------
     listener: a listening socket; `close` closes it.
-    silence: seconds after which a connection that says nothing is closed. Browsers open spare
-        ones, so saying nothing is no fault.
-    silent_per_address: connections of one address that may be silent at once; one more closes its
-        oldest, and nobody else's.
-    tls: takes connections that begin a TLS handshake; None closes them.
+    silence: seconds after which a connection that sends nothing is closed. This is no fault of the
+        client: browsers open spare connections.
+    silent_per_address: connections of one address that may be silent at the same time. One more
+        closes the oldest of that address, and no other.
+    tls: takes connections that begin with a TLS handshake; None: they are closed.
     http: takes connections that begin with a letter, as every HTTP request does.
-    stun: takes connections that begin with STUN; None closes them.
+    stun: takes connections that begin with STUN; None: they are closed.
     """
 
     def __init__(
@@ -118,7 +117,7 @@ class Port:
         self._listen()
 
     def close(self) -> None:
-        """Stop listening, and close what has not spoken."""
+        """Stop listening, and close the connections that have not sent anything."""
         if self._retry is None:
             self._loop.remove_handler(self._listener)
         else:
@@ -132,7 +131,7 @@ class Port:
         self._loop.add_handler(self._listener, lambda _fd, _events: self._accept(), IOLoop.READ)
 
     def _accept(self) -> None:
-        for _ in range(_BACKLOG):  # Others have their turn before more are taken.
+        for _ in range(_BACKLOG):  # Then let other tasks run before accepting more.
             try:
                 connection, address = self._listener.accept()
             except (BlockingIOError, InterruptedError):
@@ -141,14 +140,14 @@ class Port:
                 if error.errno in _NO_MORE:
                     self._pause(error)
                     return
-                # The connection that was waiting broke (accept(2)); the next one may be well.
+                # The waiting connection was broken (accept(2)); the next one may be fine.
                 log.debug("a connection ended before it was accepted: %s", error)
             else:
                 self._take(connection, address)
 
     def _pause(self, error: OSError) -> None:
-        """Accept nobody for a moment: the listener stays readable, and asking again at once would
-        only spin. What has said nothing for longest makes room."""
+        """Accept nobody for a moment. The listener stays readable, so trying again at once would
+        only use up the processor. The connection that has been silent longest makes room."""
         log.warning("Port %d accepts nobody for a moment: %s.", self.number, error.strerror)
         if self._silent:
             self._drop(next(iter(self._silent)))
@@ -173,7 +172,7 @@ class Port:
             oldest = next(iter(self._silent))
         else:
             return
-        self._decide(oldest)  # It may have spoken while others were accepted.
+        self._decide(oldest)  # It may have sent a byte while others were accepted.
         if oldest in self._silent:
             self._drop(oldest)
 

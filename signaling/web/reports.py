@@ -1,7 +1,4 @@
-"""What monitors ask for: /healthz for anybody, /metrics for whom the configuration allows.
-
-Imports `metrics` and `hosts`; what the figures mean is theirs and the server's.
-"""
+"""The reports for monitors: /healthz for everyone, /metrics for those the configuration allows."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -9,20 +6,18 @@ from typing import Any, Literal
 from tornado.web import RequestHandler
 
 from signaling.metrics import CONTENT_TYPE, Metrics
-from signaling.web.hosts import read_address
-
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Via")
+from signaling.web.hosts import is_local
 
 
 class HealthHandler(RequestHandler):
-    """/healthz: how the server is, for people and for monitors."""
+    """/healthz: the state of the server, for people and monitors."""
 
     def initialize(self, report: Callable[[], dict[str, Any]]) -> None:
-        """Tornado's constructor: a function that gives the report."""
+        """Tornado's constructor: a function that returns the report."""
         self._report = report
 
     def get(self) -> None:
-        """The report as JSON."""
+        """Send the report as JSON."""
         self.set_header("Cache-Control", "no-store")
         self.finish(self._report())
 
@@ -36,22 +31,15 @@ class MetricsHandler(RequestHandler):
         self._readers = readers
 
     def get(self) -> None:
-        """The figures, or why not."""
-        if self._readers == "loopback" and not self._is_local():
+        """Send the figures, or the reason why not."""
+        if self._readers == "loopback" and not is_local(self.request):
             self.set_status(403)
             self.set_header("Content-Type", "text/plain; charset=utf-8")
             self.finish(
-                "The metrics are for this computer alone. To change that, set server.metrics in "
-                "the configuration.\n"
+                "Only programs on this computer may read the metrics. To change that, set "
+                "server.metrics in the configuration.\n"
             )
             return
         self.set_header("Content-Type", CONTENT_TYPE)
         self.set_header("Cache-Control", "no-store")
         self.finish(self._metrics.text())
-
-    def _is_local(self) -> bool:
-        # What a proxy on this computer passes on comes from the loopback address as well, whether
-        # or not that proxy is trusted.
-        address = read_address(self.request.remote_ip or "")
-        forwarded = any(name in self.request.headers for name in _FORWARDED)
-        return address is not None and address.is_loopback and not forwarded

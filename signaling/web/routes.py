@@ -1,7 +1,6 @@
-"""The web sites of this server: what each path leads to, over HTTPS and over plain HTTP.
+"""The web sites of this server: which handler serves each path, over HTTPS and over plain HTTP.
 
-Owns routes, the limits of HTTP itself, and that each request is one this server may answer; what
-stands behind a path is its handler's.
+Owns the routes, the limits of HTTP itself, and the check that a request is meant for this server.
 """
 
 import logging
@@ -27,18 +26,19 @@ from signaling.web.open_streams import MAX_BUFFER_BYTES
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 30.0
-"""How long a request's headers may take, and how long a connection may wait for its next one."""
+"""How long the headers of a request may take, and how long a connection may wait for the next
+request."""
 
 BODY_SECONDS = 20.0
-"""How long a request's body may take."""
+"""How long the body of a request may take."""
 
 MAX_HEADER_BYTES = 16384
 MAX_BODY_BYTES = 65536
 
 OPEN_PATHS = ("/healthz", "/trust", *(f"/pages/{name}" for name in trust.STYLES))
-"""What is answered whatever Host and Origin say, for it holds nothing that a stranger could use:
-monitors and load balancers ask /healthz by any address, and a phone must be able to read the trust
-page, with its style sheets, by whichever name it came."""
+"""Paths that are answered whatever Host and Origin say, because they hold nothing that a stranger
+could use. Monitors and load balancers ask for /healthz by any address, and a phone must be able to
+read the trust page and its style sheets under any name."""
 
 
 def main_site(
@@ -46,19 +46,21 @@ def main_site(
     hub: Hub,
     metrics: Metrics,
     health: Callable[[], dict[str, Any]],
+    more: Sequence[Rule],
     ca_pem: bytes | None,
 ) -> HTTPServer:
-    """Everything: the WebSocket, its fallback, the pages, the reports, the trust page.
+    """Return the whole site: the WebSocket, its fallback, the pages, the reports, the trust page.
 
     Parameters
     ----------
-    metrics: what /metrics answers.
-    health: gives what /healthz answers.
-    ca_pem: the local CA's certificate, for the trust page; None where there is no such CA.
+    metrics: the content of /metrics.
+    health: returns the content of /healthz.
+    more: further routes, such as those of `api`.
+    ca_pem: the local CA's certificate, for the trust page; None if there is no local CA.
 
     Raises
     ------
-    SetupError: an entry of `server.hosts` or `server.trusted_proxies` is none.
+    SetupError: an entry of `server.hosts` or `server.trusted_proxies` is not valid.
     """
     limits = config.limits
     rules = [
@@ -66,6 +68,7 @@ def main_site(
         *events.routes(hub, limits),
         url("/healthz", reports.HealthHandler, {"report": health}),
         *_metrics_route(config, metrics),
+        *more,
         *pages.routes(config.video),
         *(trust.routes(ca_pem, pages.folder()) if ca_pem else []),
     ]
@@ -80,25 +83,25 @@ def main_site(
 
 
 def plain_site(config: Config, ca_pem: bytes | None) -> HTTPServer:
-    """What plain HTTP gets on the port that speaks HTTPS: the trust page, and the way to https.
+    """Return the site for plain HTTP on the HTTPS port: the trust page, and redirects to HTTPS.
 
-    Parameters and what is raised are those of `main_site`.
+    The parameters and exceptions are the same as for `main_site`.
     """
     rules = trust.routes(ca_pem, pages.folder()) if ca_pem else []
     return _serve(Site(config, [*rules, url("/.*", ToHttpsHandler)]))
 
 
 class Site(Application):
-    """Routes that are open to requests meant for this server, with safe headers on each answer.
+    """Routes for requests that are meant for this server, with security headers on each answer.
 
-    Standing before all handlers, it holds for those to come as well.
+    The check comes before all handlers, so it covers every future handler too.
     """
 
     def __init__(self, config: Config, rules: Sequence[Rule], **settings: Any) -> None:
         strict = config.server.tls == "files"
         super().__init__(
             list(rules),
-            # Nothing that is sent holds both a secret and a stranger's text (BREACH).
+            # Compression is safe: no answer holds both a secret and a stranger's text (BREACH).
             transforms=[
                 StrictSecurityHeaders if strict else SecurityHeaders,
                 GZipContentEncoding,
@@ -110,7 +113,7 @@ class Site(Application):
         self._proxies = Proxies(config.server.trusted_proxies)
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
-        """Tornado's hook: who handles a request whose headers are there."""
+        """Tornado's hook: choose the handler of a request once its headers are read."""
         request.remote_ip, request.protocol = self._proxies.client(
             request.remote_ip or "", request.protocol, request.headers
         )
@@ -124,26 +127,26 @@ class Site(Application):
 
 
 class RefusedHandler(RequestHandler):
-    """A request that is not meant for this server."""
+    """Refuses a request that is not meant for this server."""
 
     def initialize(self, sentence: str) -> None:
-        """Tornado's constructor: why, for a person."""
+        """Tornado's constructor: the reason, for a person."""
         self._sentence = sentence
 
     def prepare(self) -> None:
-        """Say so, in plain text, whatever the method."""
+        """Send the reason as plain text, whatever the method."""
         self.set_status(403)
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.finish(f"{self._sentence}\n")
 
 
 class ToHttpsHandler(RequestHandler):
-    """The same address, with https."""
+    """Redirects to the same address with https."""
 
     def prepare(self) -> None:
         """Redirect; 307 keeps the method."""
-        # Its route has seen to it that the path begins with a slash: "GET @elsewhere HTTP/1.1"
-        # would make the host a user name in front of another host.
+        # The route makes sure that the path begins with a slash. Otherwise "GET @elsewhere
+        # HTTP/1.1" would turn our host into a user name in front of another host.
         self.redirect(f"https://{self.request.host}{self.request.uri}", status=307)
 
 
@@ -160,7 +163,7 @@ def _reached_at(request: HTTPServerRequest) -> str:
         return ""
     try:
         return str(connection.stream.socket.getsockname()[0])
-    except (OSError, AttributeError):  # The client has left already.
+    except (OSError, AttributeError):  # The client has already left.
         return ""
 
 
@@ -178,5 +181,5 @@ def _serve(site: Site) -> HTTPServer:
 def _log_request(handler: RequestHandler) -> None:
     request = handler.request
     level = logging.INFO if handler.get_status() >= 500 else logging.DEBUG
-    # The path alone: a query may hold what somebody pasted there.
+    # Only the path: a query may hold anything that somebody pasted there.
     log.log(level, "%d %s %s", handler.get_status(), request.method, request.path)

@@ -1,7 +1,7 @@
-"""The trust page: how a phone comes to trust this host's own CA, and the files for it.
+"""The trust page: how to make a phone trust this host's own CA, and the files for it.
 
-Owns `/trust`, the certificate for Android and the configuration profile for iOS. They are served
-over plain HTTP too, where the certificate is not trusted yet. May import `signaling.host.tls`.
+Serves `/trust`, the certificate for Android and the configuration profile for iOS. They are also
+served over plain HTTP, because the certificate is not trusted yet.
 """
 
 import plistlib
@@ -21,7 +21,7 @@ POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""The page has no script, and comes by plain HTTP, where somebody on the way could add one."""
+"""The page has no script. Over plain HTTP, somebody on the way could add one."""
 
 STYLES = ("lib/page/theme.css", "trust/trust.css")
 """The style sheets of the trust page, in the folder of all pages."""
@@ -30,7 +30,7 @@ STYLES = ("lib/page/theme.css", "trust/trust.css")
 def routes(ca_pem: bytes, pages: Path) -> list[Rule]:
     """Return the routing rules of the trust page and of what it needs.
 
-    Its style sheets are among them, so that the page is whole where nothing else is served.
+    They include its style sheets, because the plain HTTP port serves nothing else.
 
     Parameters
     ----------
@@ -55,9 +55,11 @@ def routes(ca_pem: bytes, pages: Path) -> list[Rule]:
 def profile(ca_pem: bytes) -> bytes:
     """Return an iOS configuration profile that installs the CA.
 
-    The same certificate gives the same profile, so installing it again replaces the first; that of
-    another laptop stands next to it. The keys are those of Apple's Device Management reference,
-    "TopLevel" and "CertificateRoot". Raises ValueError when `ca_pem` holds no certificate.
+    The same certificate gives the same profile, so installing it again replaces the first. The
+    profile of another laptop is a separate one. The keys are those of Apple's Device Management
+    reference, "TopLevel" and "CertificateRoot".
+
+    Raises ValueError when `ca_pem` holds no certificate.
     """
     ca = x509.load_pem_x509_certificate(ca_pem)
     name, fingerprint = _name(ca), tls.fingerprint(ca_pem)
@@ -86,7 +88,7 @@ def profile(ca_pem: bytes) -> bytes:
 
 
 class FileHandler(RequestHandler):
-    """One answer that stays the same while the server runs."""
+    """An answer that stays the same while the server runs."""
 
     def initialize(self, content: bytes, content_type: str) -> None:
         """Tornado's constructor: the body and its type."""
@@ -94,7 +96,7 @@ class FileHandler(RequestHandler):
         self._content_type = content_type
 
     def set_default_headers(self) -> None:
-        """A stricter policy than that of the other pages, on errors too."""
+        """A stricter policy than on other pages, also for errors."""
         self.set_header("Content-Security-Policy", POLICY)
 
     def get(self) -> None:

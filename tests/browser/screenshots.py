@@ -1,7 +1,7 @@
-"""`make screenshots`: both pages and the trust page in each phase, as phone and as laptop.
+"""`make screenshots`: all pages in each phase, at the size of a phone and of a laptop.
 
 Writes PNG files into screenshots/ for a person to look at, and docs/receiver.png for the README.
-The camera shows a made scene, so that the pictures look like something.
+The camera shows a drawn scene.
 """
 
 import asyncio
@@ -17,8 +17,18 @@ from playwright.async_api import Page, Playwright, async_playwright
 
 from signaling.config import Config
 from signaling.server import SignalingServer
-from tests.browser.pages import CHROMIUM, LAPTOP, PHONE, Pages, launch, phase, picture_moves
+from tests.browser.pages import (
+    CHROMIUM,
+    LAPTOP,
+    PHONE,
+    Pages,
+    figure,
+    launch,
+    phase,
+    picture_moves,
+)
 from tests.browser.scene import record
+from tests.browser.test_names import MODEL
 from tests.running_server import running_server
 
 ROOT = Path(__file__).parent.parent.parent
@@ -27,12 +37,13 @@ ANDROID = (
     "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko)"
     " Chrome/130.0.0.0 Mobile Safari/537.36"
 )
+PHONES = ("Pixel 8", "iPhone", "iPhone", "Galaxy S24")
 # Chromium names a camera that plays a file by the path of the file.
 NAMES = """
     Object.defineProperty(MediaStreamTrack.prototype, "label", { get: () => "Back camera" });
     Object.defineProperty(MediaDeviceInfo.prototype, "label", { get: () => "Back camera" });
 """
-# No page here is ever hidden, and no other app takes the camera: this does as if.
+# Here no page is ever hidden, and no other app takes the camera: this pretends it.
 SLEEP = """
     let hidden = false;
     Object.defineProperty(Document.prototype, "hidden", { get: () => hidden });
@@ -68,8 +79,12 @@ class Album:
         opener = self.pages.sender if page == "sender" else self.pages.receiver
         return await opener(self.server, query, **(SIZES[self._size] | options))
 
+    async def phone(self, model: str) -> Page:
+        """Open the sender page on a phone of this model."""
+        return await self.pages.sender(self.server, script=NAMES + MODEL.replace("Pixel 8", model))
+
     async def take(self, page: Page, name: str) -> None:
-        """Write one picture, once the page has drawn what it is at."""
+        """Write one picture, after the page has drawn its state."""
         await page.evaluate("() => new Promise((r) => requestAnimationFrame(() => setTimeout(r)))")
         # Transitions are over when no animation runs that ends.
         await page.wait_for_function(
@@ -82,7 +97,7 @@ class Album:
 
 
 async def sender_phases(album: Album) -> None:
-    """The phone's page by itself, and with a laptop there."""
+    """The phone's page alone, and with a laptop."""
     page = await album.open("sender", allowed=False)
     await phase(page, "idle")
     await album.take(page, "sender-idle")
@@ -106,7 +121,7 @@ async def sender_phases(album: Album) -> None:
 
 
 async def pauses(album: Album) -> None:
-    """Both pages while the phone is away, while its camera is taken, and with their words."""
+    """Both pages with their words, while the phone is away, and while its camera is taken."""
     receiver = await album.open("receiver")
     sender = await album.open("sender", script=NAMES + SLEEP)
     await phase(sender, "live")
@@ -142,7 +157,7 @@ async def pauses(album: Album) -> None:
 
 
 async def connection_check(album: Album, page: Page, name: str, button: str) -> None:
-    """The connection check, once all its rows are there."""
+    """The connection check, after it has finished."""
     await page.locator(button).click()
     await page.wait_for_function(
         "() => document.querySelector('#check')?.dataset.check === 'done'", timeout=20_000
@@ -152,7 +167,7 @@ async def connection_check(album: Album, page: Page, name: str, button: str) -> 
 
 
 async def sender_problems(album: Album) -> None:
-    """The phone's page where something is wrong."""
+    """The phone's page with each problem."""
     bad = await album.pages.phone(
         f"http://127.0.0.1:{album.server.local_port}/sender#abc.wrong", **SIZES[album._size]
     )
@@ -175,23 +190,21 @@ async def sender_problems(album: Album) -> None:
 
 
 async def receiver_phases(album: Album) -> None:
-    """The laptop's page: waiting, live in all its forms, and with several phones."""
+    """The laptop's page: waiting, live in all forms, and with several phones."""
     page = await album.open("receiver")
     await phase(page, "idle")
     await album.take(page, "receiver-idle")
-    await connection_check(album, page, "receiver-check", "#waiting .check-open")
-    senders = [await album.pages.sender(album.server, script=NAMES)]
+    await connection_check(album, page, "receiver-check", "#waiting .check-open:visible")
+    senders = [await album.phone(PHONES[0])]
     await phase(page, "live")
     await picture_moves(page)
     await page.mouse.move(400, 400)
-    await page.wait_for_function(
-        "() => /bit/.test(document.querySelector('[data-stat=bitrate]').textContent)"
-    )
+    for name in ("bitrate", "delay"):
+        await figure(page, name, r"\d")
     await album.take(page, "receiver-live")
     await page.keyboard.press("Shift+S")
-    await page.wait_for_function(
-        "() => /ms/.test(document.querySelector('[data-stat=decode]').textContent)"
-    )
+    for name in ("decode", "encode"):
+        await figure(page, name, "ms$")
     await album.take(page, "receiver-full")
     await page.keyboard.press("Shift+S")
     for name, selector in (
@@ -207,7 +220,7 @@ async def receiver_phases(album: Album) -> None:
     await page.locator("#rotate").click(click_count=3)
     for count in (2, 4):
         while len(senders) < count:
-            senders.append(await album.pages.sender(album.server, script=NAMES))
+            senders.append(await album.phone(PHONES[len(senders)]))
         await page.wait_for_function(
             "(n) => [...document.querySelectorAll('.tile video')]"
             ".filter((v) => v.videoWidth > 0).length === n",
@@ -238,8 +251,19 @@ async def reconnecting(playwright: Playwright, camera: Path, size: str) -> None:
 
 
 async def other_pages(album: Album) -> None:
-    """The receiver page with a bad link, and the trust page."""
+    """The receiver page with a bad link, the viewer page, and the trust page."""
     origin = f"http://127.0.0.1:{album.server.local_port}"
+    server = album.server
+    viewer = server.link(f"http://127.0.0.1:{server.local_port}", "viewer", server.room)
+    page = await album.pages.laptop(viewer, **SIZES[album._size])
+    await phase(page, "idle")
+    await album.take(page, "viewer-idle")
+    sender = await album.phone(PHONES[0])
+    await phase(page, "live")
+    await picture_moves(page)
+    await album.take(page, "viewer-live")
+    await page.context.close()
+    await sender.context.close()
     for name, path in (("receiver-bad-link", "/receiver#abc.wrong"), ("trust", "/trust")):
         page = await album.pages.laptop(f"{origin}{path}", **SIZES[album._size])
         if name != "trust":

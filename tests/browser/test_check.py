@@ -1,4 +1,4 @@
-"""The connection check on both pages: what it finds, in words, against real relays and none."""
+"""The connection check on both pages: what it says about real relays, and about none."""
 
 import contextlib
 import dataclasses
@@ -45,7 +45,7 @@ KEEP_CREDENTIALS = """
 LOADED = """() => performance.getEntriesByType("resource").some(
     ({ name, responseEnd }) => name.endsWith("/pages/lib/check/servers.js") && responseEnd > 0
 )"""
-"""The check was fetched, so that it works without the server."""
+"""The check has been loaded, so it works without the server."""
 
 
 def row(page: Page, name: str) -> Locator:
@@ -54,7 +54,7 @@ def row(page: Page, name: str) -> Locator:
 
 
 async def check(page: Page) -> None:
-    """Open the check by the first button that is in sight, and wait until it is done."""
+    """Open the check by the first visible button, and wait until it is done."""
     await page.locator(".check-open:visible").first.click()
     await done(page)
 
@@ -65,7 +65,7 @@ async def done(page: Page) -> None:
 
 
 async def found(page: Page, name: str, status: str, words: str) -> None:
-    """A line's word, and what its sentences hold."""
+    """Wait for a line's status, and for words in its sentences."""
     line = row(page, name)
     await expect(line.locator(".check-status")).to_have_text(status)
     await expect(line.locator(".check-words")).to_have_text(re.compile(words))
@@ -88,7 +88,7 @@ def static(tmp_path: Path, *servers: dict[str, Any]) -> Config:
 
 @contextlib.asynccontextmanager
 async def with_coturn(tmp_path: Path) -> AsyncIterator[tuple[SignalingServer, RunningCoturn]]:
-    """A server that hands out credentials of a coturn that runs."""
+    """A server that gives out credentials for a running coturn."""
     async with running_coturn(tmp_path / "coturn") as coturn:
         file = tmp_path / "config.yaml"
         file.write_text("\n".join(coturn.config_lines()))
@@ -98,7 +98,7 @@ async def with_coturn(tmp_path: Path) -> AsyncIterator[tuple[SignalingServer, Ru
 
 @contextlib.contextmanager
 def closed_port() -> Iterator[int]:
-    """A port on which nobody answers, over UDP and TCP; it is kept from others."""
+    """A port that nobody answers, over UDP and TCP, and that nobody else can take."""
     with (
         socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
@@ -113,7 +113,7 @@ def closed_port() -> Iterator[int]:
 async def test_all_is_well_with_a_relay_that_works(
     tmp_path: Path, pages: Pages, which: str
 ) -> None:
-    """Every line says OK, and those of the relay how long data took through it and back."""
+    """Every line says OK, and the relay's lines say how long data took through it and back."""
     async with with_coturn(tmp_path) as (server, coturn):
         if which == "sender":
             page = await pages.sender(server, script=KEEP_CREDENTIALS)
@@ -124,17 +124,17 @@ async def test_all_is_well_with_a_relay_that_works(
             await phase(page, "idle")
         await check(page)
         await found(page, "secure", "OK", "trusts")
-        await found(page, "socket", "OK", r"Opened in .*ms; this page is in its room")
+        await found(page, "socket", "OK", r"Opened in .*ms\. This page is in its room")
         await found(page, "stun", "OK", "answered")
         for relay in RELAYS:
-            await found(page, relay, "OK", r"back in (\d+|less than 1) ms")
+            await found(page, relay, "OK", r"data took (\d+|less than 1) ms")
         camera = row(page, "camera")
         if which == "sender":
-            await found(page, "camera", "OK", "Allowed and on; this device has 3 cameras")
+            await found(page, "camera", "OK", r"Allowed, and on\. This device has 3 cameras")
         else:
             await expect(camera).to_have_count(0)
         await expect(row(page, "relay-tls")).to_have_count(0)
-        await expect(page.locator(".check-summary")).to_have_text("Done. No problem was found.")
+        await expect(page.locator(".check-summary")).to_have_text("Done. No problems found.")
         report = await copied(page)
         assert f"Lenscast connection check, {which} page" in report
         assert re.search(r"^Relay over UDP: OK\. ", report, re.MULTILINE)
@@ -159,7 +159,7 @@ async def test_all_is_well_with_a_relay_that_works(
 async def test_all_is_well_with_the_embedded_relay(
     server: SignalingServer, pages: Pages, which: str
 ) -> None:
-    """As it comes, the video running: the server's own relay carries data, over UDP and TCP."""
+    """By default, and while video is live, the server's own relay works over UDP and TCP."""
     receiver = await pages.receiver(server)
     sender = await pages.sender(server)
     await phase(receiver, "live")
@@ -173,13 +173,13 @@ async def test_all_is_well_with_the_embedded_relay(
     await check(page)
     await found(page, "stun", "OK", "answered")
     for relay in RELAYS:
-        await found(page, relay, "OK", r"back in (\d+|less than 1) ms")
+        await found(page, relay, "OK", r"data took (\d+|less than 1) ms")
     await expect(page.locator("html")).to_have_attribute("data-phase", "live")
 
 
 @needs_turnserver
 async def test_wrong_credentials(tmp_path: Path, pages: Pages) -> None:
-    """A relay that refuses the password: said so, with whom to tell; STUN needs none."""
+    """If a relay refuses the password, the line says so and who can fix it; STUN still works."""
     async with running_coturn(tmp_path / "coturn") as coturn:
         user = credentials_for(coturn, "someone").username
         config = static(
@@ -203,7 +203,7 @@ async def test_wrong_credentials(tmp_path: Path, pages: Pages) -> None:
 
 
 async def test_a_relay_that_nobody_runs(tmp_path: Path, pages: Pages) -> None:
-    """No answer by any way, within the time allowed, and what may be the cause."""
+    """The line says within the time limit that nothing answered, and the likely causes."""
     with closed_port() as port:
         urls = [f"turn:127.0.0.1:{port}?transport={transport}" for transport in ("udp", "tcp")]
         urls.append(f"turns:127.0.0.1:{port}?transport=tcp")
@@ -213,14 +213,14 @@ async def test_a_relay_that_nobody_runs(tmp_path: Path, pages: Pages) -> None:
             await phase(page, "idle")
             await check(page)
             for relay in (*RELAYS, "relay-tls"):
-                await found(page, relay, "Not OK", "did not answer.*does not run.*firewall")
-            await found(page, "stun", "Not OK", "No answer.*firewall stops UDP")
+                await found(page, relay, "Not OK", "did not answer.*not running.*firewall")
+            await found(page, "stun", "Not OK", "did not answer.*firewall blocks UDP")
             await pages.close()
 
 
 @needs_turnserver
 async def test_one_of_two_relays(tmp_path: Path, pages: Pages) -> None:
-    """One that works is enough; the line tells that another does not."""
+    """One that works is enough; the line says that another does not."""
     async with running_coturn(tmp_path / "coturn") as coturn:
         credentials = credentials_for(coturn, "someone")
         with closed_port() as port:
@@ -239,37 +239,37 @@ async def test_one_of_two_relays(tmp_path: Path, pages: Pages) -> None:
                 page = await pages.receiver(server)
                 await phase(page, "idle")
                 await check(page)
-                await found(page, "relay-tcp", "OK", r"back in .*\(1 of 2 servers\)")
+                await found(page, "relay-tcp", "OK", r"data took .*\(1 of 2 servers\)")
                 await pages.close()
 
 
 async def test_no_turn_is_no_error(tmp_path: Path, pages: Pages) -> None:
-    """Without STUN and TURN the lines say what that means, and nothing is called a problem."""
+    """Without STUN and TURN, the lines say what that means, and none is a problem."""
     config = dataclasses.replace(Config(), turn=Turn(mode="none"))
     async with running_server(config, tmp_path) as server:
         page = await pages.receiver(server)
         await phase(page, "idle")
         await check(page)
-        await found(page, "stun", "Not set up", "None is set up.*one network")
-        await found(page, "relay-udp", "Not set up", "None is set up.*directly")
-        await found(page, "relay-tcp", "Not set up", "None is set up.*stops UDP")
-        await expect(page.locator(".check-summary")).to_have_text("Done. No problem was found.")
+        await found(page, "stun", "Not set up", "No STUN server is set up.*same network")
+        await found(page, "relay-udp", "Not set up", "No such relay is set up.*directly")
+        await found(page, "relay-tcp", "Not set up", "No such relay is set up.*blocks UDP")
+        await expect(page.locator(".check-summary")).to_have_text("Done. No problems found.")
         await pages.close()
 
 
 async def test_a_page_that_was_not_let_in(server: SignalingServer, pages: Pages) -> None:
-    """With a bad link the server's own sentence is shown, and no relay is blamed."""
+    """With a bad link, the line has the server's own sentence, and no relay is blamed."""
     page = await pages.phone(f"http://127.0.0.1:{server.local_port}/sender#abc.no-such-key")
     await phase(page, "error")
     await check(page)
-    await found(page, "socket", "Not OK", "does not let this page in: .+ scan the code")
+    await found(page, "socket", "Not OK", "does not let this page in: .+ scan the QR code")
     for name in ("stun", *RELAYS):
         await found(page, name, "Not checked", "only to a page that is connected")
     assert "no-such-key" not in await copied(page)
 
 
 async def test_while_the_server_is_away(tmp_path: Path, pages: Pages) -> None:
-    """The check is there while the pages reconnect, and says that the server does not answer."""
+    """While the pages reconnect, the check works, and says that the server does not answer."""
     async with running_server(Config(), tmp_path) as server:
         receiver = await pages.receiver(server)
         sender = await pages.sender(server)
@@ -281,14 +281,14 @@ async def test_while_the_server_is_away(tmp_path: Path, pages: Pages) -> None:
     await sender.locator("#settings").click()
     for page in (receiver, sender):
         await check(page)
-        await found(page, "socket", "Not OK", "does not answer any more.*still runs")
-    # While nobody listens, a page that tries again writes the refusal to its console.
+        await found(page, "socket", "Not OK", "no longer answers.*still running")
+    # While the server is away, each attempt of a page writes an error to its console.
     pages.complaints[:] = [c for c in pages.complaints if "ERR_CONNECTION_REFUSED" not in c]
     await pages.close()
 
 
 async def test_a_websocket_that_never_opens(server: SignalingServer, pages: Pages) -> None:
-    """Nor HTTP, as where the certificate is refused: the page leads to /trust, in a new tab."""
+    """If HTTP fails too, as with a refused certificate, the page links to /trust, in a new tab."""
     blocked = """window.WebSocket = window.EventSource = class {
         constructor() { throw new DOMException("", "SecurityError"); }
     };"""
@@ -298,14 +298,14 @@ async def test_a_websocket_that_never_opens(server: SignalingServer, pages: Page
     await expect(page.locator("#blocked")).to_be_visible()
     assert await page.locator("#blocked a").get_attribute("target") == "_blank"
     await check(page)
-    await found(page, "socket", "Not OK", "no WebSocket ever opened.*iPhone")
+    await found(page, "socket", "Not OK", "no WebSocket could be opened.*iPhone")
     link = row(page, "socket").locator("a")
     assert await link.get_attribute("href") == "/trust"
     assert await link.get_attribute("target") == "_blank"
 
 
 async def test_a_camera_that_is_not_allowed(server: SignalingServer, pages: Pages) -> None:
-    """On the screen of a refused camera the check says how it stands, and what to do."""
+    """On the screen of a refused camera, the check says so, and what to do."""
     refused = (
         "navigator.mediaDevices.getUserMedia = () =>"
         " Promise.reject(new DOMException('', 'NotAllowedError'));"
@@ -313,14 +313,14 @@ async def test_a_camera_that_is_not_allowed(server: SignalingServer, pages: Page
     page = await pages.sender(server, script=refused)
     await phase(page, "error")
     await check(page)
-    await found(page, "camera", "Not OK", "does not let this page use the camera.*Allow")
+    await found(page, "camera", "Not OK", "does not allow this page to use the camera.*Allow")
 
 
 async def test_by_keyboard(server: SignalingServer, pages: Pages) -> None:
-    """It opens by Enter, runs again, and Escape closes it and gives the focus back."""
+    """Enter opens it and runs it again; Escape closes it and gives the focus back."""
     page = await pages.receiver(server)
     await phase(page, "idle")
-    opener = page.locator("#waiting .check-open")
+    opener = page.locator("#waiting .check-open:visible")
     await opener.press("Enter")
     await done(page)
     again = page.locator("#check").get_by_role("button", name="Run again")
@@ -332,7 +332,7 @@ async def test_by_keyboard(server: SignalingServer, pages: Pages) -> None:
 
 
 async def test_without_a_clipboard(server: SignalingServer, pages: Pages) -> None:
-    """Where the browser lets nothing be copied, the report is shown and selected."""
+    """If the browser refuses the clipboard, the report is shown and selected."""
     page = await pages.receiver(server)
     await phase(page, "idle")
     await check(page)
@@ -345,7 +345,7 @@ async def test_without_a_clipboard(server: SignalingServer, pages: Pages) -> Non
 
 
 async def test_the_icon_is_served(server: SignalingServer, pages: Pages) -> None:
-    """The icon that the pages name is an SVG document which their own policy lets through."""
+    """The pages' icon is an SVG document that their own policy allows."""
     page = await pages.receiver(server)
     source = await page.locator('link[rel="icon"]').get_attribute("href")
     assert source == "/pages/lib/page/icon.svg"

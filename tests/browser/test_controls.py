@@ -1,4 +1,4 @@
-"""The phone's controls while live: each is seen in what the receiver gets."""
+"""The phone's controls while live: each changes what the receiver gets."""
 
 import re
 
@@ -57,7 +57,7 @@ async def test_a_preset_changes_size_rate_and_bitrate(
 
 
 async def test_the_bitrate_cap_is_a_real_one(server: SignalingServer, pages: Pages) -> None:
-    """Each preset's maxBitrate and rate are what the encoder is told."""
+    """The encoder is given each preset's maxBitrate and frame rate."""
     sender, _receiver = await live(server, pages)
     caps = await sender.evaluate(
         "() => JSON.parse(document.querySelector('meta[name=\"lenscast:video\"]').content).presets"
@@ -91,7 +91,7 @@ async def test_the_bitrate_cap_is_a_real_one(server: SignalingServer, pages: Pag
 async def test_resolution_and_rate_change_without_renegotiation(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """640x480 at 15 chosen one by one: the picture follows, and no new offer is made."""
+    """Size and frame rate are chosen one by one: the picture follows, without a new offer."""
     sender, receiver = await live(server, pages)
     await sender.evaluate(
         """() => {
@@ -113,7 +113,7 @@ async def test_resolution_and_rate_change_without_renegotiation(
 
 
 async def test_the_camera_switches_while_live(server: SignalingServer, pages: Pages) -> None:
-    """Another lens is put in: its name reaches the receiver, and the picture goes on."""
+    """The receiver is told the name of the new camera, and the picture goes on."""
     sender, receiver = await live(server, pages)
     await open_settings(sender)
     options = sender.locator("#camera option")
@@ -124,7 +124,7 @@ async def test_the_camera_switches_while_live(server: SignalingServer, pages: Pa
 
 
 async def test_one_tap_goes_to_the_next_camera(server: SignalingServer, pages: Pages) -> None:
-    """The flip button goes from camera to camera, and the picture goes on."""
+    """The flip button goes to the next camera each time, and the picture goes on."""
     sender, receiver = await live(server, pages)
     for number in (1, 2):
         await sender.locator("#flip").click()
@@ -236,7 +236,7 @@ async def sound(receiver: Page, *, arrives: bool) -> None:
 
 
 async def test_the_laptop_asks_for_another_quality(server: SignalingServer, pages: Pages) -> None:
-    """The receiver's own Quality choice works as a tap on the phone does."""
+    """Quality chosen on the receiver page works like a tap on the phone."""
     _sender, receiver = await live(server, pages)
     await receiver.locator("#quality").select_option("low")
     await received_frames_are(receiver, 640, 480)
@@ -255,7 +255,7 @@ FACING = """(facing) => {
 async def test_the_local_picture_is_mirrored_for_a_front_camera_only(
     server: SignalingServer, pages: Pages, facing: str, mirrored: bool
 ) -> None:
-    """A person sees themself as in a mirror; what a camera at the back sees is not turned."""
+    """People see themselves as in a mirror; the picture of a back camera is not mirrored."""
     sender = await pages.sender(server, script=f"({FACING})('{facing}')")
     await phase(sender, "connecting", "live")
     preview = sender.locator("#preview")
@@ -265,3 +265,12 @@ async def test_the_local_picture_is_mirrored_for_a_front_camera_only(
     else:
         await expect(preview).not_to_have_css("transform", turned)
     await expect(preview).to_be_visible()
+
+
+async def test_nothing_shines_through_the_settings(server: SignalingServer, pages: Pages) -> None:
+    """The sheet lies over the controls of the page, so it is opaque."""
+    sender, _receiver = await live(server, pages)
+    await open_settings(sender)
+    await expect(sender.locator("#sheet > div")).to_have_css(
+        "background-color", re.compile(r"^rgb\(")
+    )

@@ -66,7 +66,7 @@ SWALLOWING = """
         close() {}
     };
 """
-OPEN_TIMEOUT = 3_000  # What socket.js gives a WebSocket to open, in milliseconds.
+OPEN_TIMEOUT = 3_000  # What signaling.js gives a WebSocket to open, in milliseconds.
 REGISTERED = "() => heard.filter(({ type }) => type === 'registered')"
 
 
@@ -176,7 +176,7 @@ async def test_a_stream_that_dies_without_a_word(tmp_path: Path, pages: Pages) -
 
 # A stream that the test controls, and the module that reads it; `ended` holds the close codes.
 STREAM = """async () => {
-    const { HttpTransport } = await import("/pages/lib/signaling/socket-http.js");
+    const { HttpTransport } = await import("/pages/lib/signaling/http.js");
     window.EventSource = class extends EventTarget {
         constructor() {
             super();

@@ -1,8 +1,8 @@
-"""The latency of the panel, against the truth of a camera whose frames carry their number.
+"""The latency on the panel, compared with the truth of a camera that numbers its frames.
 
-Both pages run in one browser on one clock. The truth is read from the pictures: when the number
-was captured, as the sender's browser stamps its own camera's frames, and when the same number was
-put on the receiver's screen.
+Both pages run in one browser on one clock. The truth is read from the pictures: when a number
+was captured, by the time stamp of the sender's browser, and when the same number was shown on the
+receiver's screen.
 """
 
 import re
@@ -17,9 +17,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, Playwright
 
-from lenscast.peers.picture import Pattern
 from signaling.server import SignalingServer
 from tests.browser.pages import Pages, figure, launch, phase
+from tests.lenscast.numbered_picture import Pattern
 
 FRAMES = 300
 CLOSE_MS = 40
@@ -79,7 +79,7 @@ HIDE_CAPTURE_TIME = """(() => {
 
 
 def write_camera(path: Path, frames: int = FRAMES) -> None:
-    """Write numbered frames as Motion JPEG, which Chromium plays at 30 a second, in a loop."""
+    """Write numbered frames as Motion JPEG, which Chromium plays in a loop, 30 a second."""
     pattern = Pattern(1280, 720)
     encoder = av.CodecContext.create("mjpeg", "w")
     assert isinstance(encoder, av.VideoCodecContext)
@@ -116,7 +116,7 @@ async def numbered(playwright: Playwright, tmp_path: Path) -> AsyncIterator[Page
 
 
 async def frames(sender: Page, receiver: Page) -> list[tuple[float, float]]:
-    """When frames were displayed, and their latency: of each number seen at both ends, in ms."""
+    """When frames were shown, and their latency, for each number seen at both ends, in ms."""
     sent: list[dict[str, Any]] = await sender.evaluate("() => window.seen")
     shown: list[dict[str, Any]] = await receiver.evaluate("() => window.seen")
     captured: dict[int, list[float]] = {}
@@ -134,7 +134,7 @@ async def frames(sender: Page, receiver: Page) -> list[tuple[float, float]]:
 
 
 async def readings(receiver: Page) -> list[tuple[float, float, float]]:
-    """When the panel changed its latency, what it said, and its error, in ms."""
+    """When the panel changed its latency, the latency, and its error, in ms."""
     found = []
     for at, text in await receiver.evaluate("() => window.readings"):
         match = re.fullmatch(r"(-?\d+) ± (\d+) ms", text)
@@ -153,7 +153,7 @@ async def readings(receiver: Page) -> list[tuple[float, float, float]]:
 async def test_the_latency_is_the_truth(
     server: SignalingServer, numbered: Pages, script: str, source: str
 ) -> None:
-    """From camera to screen, by the browser's own capture time or by the phone's reports."""
+    """It is right both from the browser's own capture times and from the phone's reports."""
     receiver = await numbered.receiver(server, script=script)
     sender = await numbered.sender(server)
     await phase(receiver, "live")

@@ -1,4 +1,4 @@
-"""Pages of which a part does not come at first: the network changed, or the server was away."""
+"""Pages of which a part does not load at first: the network changed, or the server was away."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,22 +13,22 @@ from tests.browser.wire import wire
 from tests.running_server import local_sender_link
 
 FAILED = ("did not load", "ERR_FAILED")
-"""What a console says of a request that failed."""
+"""What a console says about a failed request."""
 
 
 @pytest_asyncio.fixture
 async def patient(pages: Pages) -> AsyncIterator[Pages]:
-    """Pages whose consoles may tell of requests that failed."""
+    """Pages whose consoles may show failed requests."""
     yield pages
     pages.complaints[:] = [c for c in pages.complaints if not any(text in c for text in FAILED)]
 
 
 class Failing:
-    """Lets requests fail for as long as it is told to.
+    """Lets requests fail until `over` is set.
 
     Attributes
     ----------
-    over: they are let through from now on.
+    over: requests succeed from now on.
     """
 
     def __init__(self) -> None:
@@ -42,6 +42,13 @@ class Failing:
             await route.abort()
             self._failed.release()
 
+    async def head(self, route: Route) -> None:
+        """The same for the question whether the server is there, but not for the page itself."""
+        if route.request.method == "HEAD":
+            await self(route)
+        else:
+            await route.continue_()
+
     async def failed(self) -> None:
         """Wait until one more request has failed."""
         async with asyncio.timeout(SECONDS / 1000):
@@ -49,7 +56,7 @@ class Failing:
 
 
 async def mark(page: Page) -> None:
-    """Leave something that a page loses when it is loaded anew."""
+    """Leave something that a page loses when it is reloaded."""
     await page.evaluate("window.marked = true")
 
 
@@ -62,11 +69,12 @@ async def is_marked(page: Page) -> bool:
 async def test_the_picture_goes_on_while_a_part_of_the_sender_page_is_missing(
     server: SignalingServer, patient: Pages, module: str
 ) -> None:
-    """The stream is not given up for it, and the page is there once the part comes."""
+    """The video goes on, and the page is there when the part has loaded."""
     missing = Failing()
     receiver = await patient.receiver(server)
     sender = await patient.phone("about:blank")
     await sender.route(f"**/pages/{module}.js", missing)
+    await sender.route("**/sender", missing.head)
     await sender.goto(local_sender_link(server))
     await mark(sender)
     await phase(receiver, "live")
@@ -82,7 +90,7 @@ async def test_the_picture_goes_on_while_a_part_of_the_sender_page_is_missing(
 async def test_what_watches_the_network_is_asked_for_again(
     server: SignalingServer, patient: Pages
 ) -> None:
-    """Where it did not come, it does once the server is back."""
+    """If it did not load, it does when the server is back."""
     missing = Failing()
     async with wire(server.local_port) as between:
         sender = await patient.phone("about:blank")
@@ -99,7 +107,7 @@ async def test_what_watches_the_network_is_asked_for_again(
 async def test_the_receiver_page_comes_when_its_missing_part_does(
     server: SignalingServer, patient: Pages, module: str
 ) -> None:
-    """Nobody has to load it again by hand."""
+    """Nobody has to reload it by hand."""
     missing = Failing()
     receiver = await patient.laptop("about:blank")
     await receiver.route(f"**/pages/{module}.js", missing)
@@ -110,10 +118,10 @@ async def test_the_receiver_page_comes_when_its_missing_part_does(
     await expect(receiver.locator("#loading")).to_be_hidden()
 
 
-async def test_a_page_is_loaded_anew_where_the_browser_does_not_ask_again(
+async def test_a_page_reloads_if_the_browser_does_not_ask_again(
     server: SignalingServer, patient: Pages
 ) -> None:
-    """The server answers, and still the module fails, as where a failure is kept: but once only."""
+    """If the server answers and the module still fails, the page reloads, but only once."""
     missing = Failing()
     receiver = await patient.laptop("about:blank")
     await receiver.route("**/pages/receiver/page.js", missing)
@@ -131,12 +139,12 @@ async def test_a_page_is_loaded_anew_where_the_browser_does_not_ask_again(
 
 
 @pytest.mark.parametrize(
-    ("role", "module"), [("sender", "lib/signaling/socket"), ("receiver", "lib/page/loading")]
+    ("role", "module"), [("sender", "lib/signaling/signaling"), ("receiver", "lib/page/loading")]
 )
 async def test_a_page_of_which_nothing_runs_says_so(
     server: SignalingServer, patient: Pages, role: str, module: str
 ) -> None:
-    """It needs no script for that; and it is gone as soon as one runs."""
+    """That needs no script, and it is gone as soon as one runs."""
     missing = Failing()
     link = {"sender": local_sender_link(server), "receiver": server.receiver_link}[role]
     page = await patient.phone("about:blank")

@@ -26,7 +26,7 @@ TARGETS = """(() => {
     });
 })();"""
 
-# When a line was drawn, as its element is filled anew each time; `drawn` is called right after.
+# When a line was drawn, which fills its element again; `drawn` is called right after.
 DRAWINGS = """() => {
     window.drawings = [];
     new MutationObserver(() => {
@@ -58,7 +58,7 @@ async def set_buffer(receiver: Page, value: int) -> None:
 
 
 async def test_the_full_view_has_everything(server: SignalingServer, pages: Pages) -> None:
-    """More shows causes and lines, Less and Shift + s put them away again."""
+    """More shows causes and lines; Less and Shift + s hide them again."""
     _sender, receiver = await live(server, pages)
     freezes = receiver.locator('[data-stat="freezes"]')
     await expect(freezes).to_be_hidden()
@@ -79,14 +79,14 @@ async def test_the_full_view_has_everything(server: SignalingServer, pages: Page
 
 
 async def test_the_phone_tells_how_sending_goes(server: SignalingServer, pages: Pages) -> None:
-    """What only the sender knows, why it sends less and how long encoding takes, is shown."""
+    """The panel shows why the phone sends less, and how long encoding takes."""
     _sender, receiver = await live(server, pages)
     await figure(receiver, "limitation", "^(none|network|processor|other)$")
     await figure(receiver, "encode", r"^[\d.]+ ms$")
 
 
 async def test_nothing_is_read_or_drawn_while_hidden(server: SignalingServer, pages: Pages) -> None:
-    """With the panel off no statistics are taken; on again, they are."""
+    """While the panel is off, no statistics are read; when it is on again, they are."""
     _sender, receiver = await live(server, pages)
     await figure(receiver, "bitrate", "bit/s$")
     await receiver.keyboard.press("s")
@@ -108,7 +108,7 @@ async def test_nothing_is_read_or_drawn_while_hidden(server: SignalingServer, pa
 
 
 async def test_a_hidden_page_draws_nothing(server: SignalingServer, pages: Pages) -> None:
-    """While nobody sees the page no line is drawn; shown again, they are."""
+    """While the page is hidden, no line is drawn; when it is visible again, they are."""
     _sender, receiver = await live(server, pages, script=CAN_BE_HIDDEN)
     await receiver.locator(".stats-detail").click()
     await receiver.evaluate(DRAWINGS)
@@ -130,7 +130,7 @@ async def test_a_hidden_page_draws_nothing(server: SignalingServer, pages: Pages
 
 
 async def test_lines_are_drawn_once_a_second(server: SignalingServer, pages: Pages) -> None:
-    """At most sixty times a minute, whatever else on the page is changed meanwhile."""
+    """At most sixty times a minute, whatever else changes on the page."""
     _sender, receiver = await live(server, pages)
     await receiver.locator(".stats-detail").click()
     await receiver.evaluate(DRAWINGS)
@@ -144,7 +144,7 @@ async def test_lines_are_drawn_once_a_second(server: SignalingServer, pages: Pag
 
 
 async def test_the_figures_are_copied_as_json(server: SignalingServer, pages: Pages) -> None:
-    """What was seen is on the clipboard: numbers, and null for what is not known."""
+    """The clipboard has the figures: numbers, and null for what is not known."""
     _sender, receiver = await live(server, pages, permissions=["clipboard-read", "clipboard-write"])
     await figure(receiver, "bitrate", "bit/s$")
     await receiver.locator(".stats-detail").click()
@@ -175,7 +175,7 @@ async def test_the_figures_are_saved_as_csv(server: SignalingServer, pages: Page
 
 
 async def test_media_does_not_wait_unless_told_to(server: SignalingServer, pages: Pages) -> None:
-    """Sound and picture both begin without a buffer; the slider acts on both, while live."""
+    """Sound and picture begin without a buffer; the slider changes both while live."""
     _sender, receiver = await live(server, pages, script=TARGETS)
     targets = await receiver.evaluate("() => window.targets")
     assert sorted(targets) == [["audio", 0], ["video", 0]]
@@ -184,12 +184,12 @@ async def test_media_does_not_wait_unless_told_to(server: SignalingServer, pages
     await expect(receiver.locator(".stats-buffer output")).to_have_text("400 ms")
     targets = await receiver.evaluate("() => window.targets.slice(-2)")
     assert sorted(targets) == [["audio", 400], ["video", 400]]
-    # It is not a number only: frames do wait.
+    # It is not just a number: frames do wait.
     await figure(receiver, "buffer", r"^(2[5-9]\d|3\d\d|4\d\d) ms$")
 
 
 async def test_the_buffer_is_remembered(server: SignalingServer, pages: Pages) -> None:
-    """The next visit begins with what was chosen."""
+    """The next visit begins with the buffer that was chosen."""
     _sender, receiver = await live(server, pages, script=TARGETS)
     await receiver.locator(".stats-detail").click()
     await set_buffer(receiver, 250)
@@ -200,7 +200,7 @@ async def test_the_buffer_is_remembered(server: SignalingServer, pages: Pages) -
 
 
 async def test_blocked_storage_does_no_harm(server: SignalingServer, pages: Pages) -> None:
-    """A browser that refuses storage: no buffer to begin with, and the slider still acts."""
+    """If the browser refuses storage, there is no buffer at first, and the slider still works."""
     blocked = """Object.defineProperty(window, "localStorage", {
         get() { throw new DOMException("blocked", "SecurityError"); },
     });"""
@@ -216,7 +216,7 @@ async def test_blocked_storage_does_no_harm(server: SignalingServer, pages: Page
 async def test_the_full_view_fits(
     server: SignalingServer, pages: Pages, size: dict[str, int]
 ) -> None:
-    """The panel is within the window, over nothing that is to be tapped, and scrolls."""
+    """The panel is inside the window, covers no button, and scrolls."""
     _sender, receiver = await live(server, pages, viewport=size)
     await receiver.locator(".stats-detail").click()
     box = await receiver.locator(".stats").bounding_box()
@@ -233,14 +233,14 @@ async def test_the_full_view_fits(
 async def test_what_the_phone_says_stands_on_its_picture(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """A notice in the state is shown as text and goes with it."""
+    """A notice in the state is shown as text, and disappears with it."""
     script = """
         window.sockets = [];
         window.WebSocket = class extends WebSocket {
             constructor(...all) { super(...all); window.sockets.push(this); }
         };"""
     _sender, receiver = await live(server, pages, script=script)
-    # What the phone itself says is not heard any more: it may have news at any time.
+    # From now on, the phone's own messages are ignored: it may have news at any time.
     say = """(notice) => {
         window.hear ??= window.sockets[0].onmessage;
         window.sockets[0].onmessage = null;
@@ -258,7 +258,7 @@ async def test_what_the_phone_says_stands_on_its_picture(
 
 
 async def test_the_laptop_asks_for_sharp_or_smooth(server: SignalingServer, pages: Pages) -> None:
-    """Where the phone knows priorities the laptop chooses one, and shows what the phone does."""
+    """The laptop chooses a priority, and shows the one that the phone uses."""
     _sender, receiver = await live(server, pages)
     choice = receiver.locator("#priority")
     await expect(choice).to_be_visible()

@@ -16,20 +16,20 @@ from tests.running_server import running_server
 
 # Two peers in one page, connected; `done` waits for a negotiation of the side that offers.
 PAIR = """async () => {
-    const { Peer } = await import("/pages/lib/media/peer.js");
+    const { OfferingPeer } = await import("/pages/lib/media/offering-peer.js");
+    const { AnsweringPeer } = await import("/pages/lib/media/answering-peer.js");
     window.servers = (username) =>
         [{ urls: "turn:127.0.0.1:3478?transport=udp", username, credential: "secret" }];
     const ends = {};
-    const peer = (id, other, offers) => new Peer({
+    const peer = (Peer, id, other) => new Peer({
         id,
-        offers,
         iceServers: servers("old"),
         limits: { maxBitrate: 300_000, maxFramerate: 15 },
         send: (message) => ends[other].receive(message),
         change: () => {},
     });
-    ends.phone = peer("laptop", "laptop", true);
-    ends.laptop = peer("phone", "phone", false);
+    ends.phone = peer(OfferingPeer, "laptop", "laptop");
+    ends.laptop = peer(AnsweringPeer, "phone", "phone");
     const { phone, laptop } = ends;
     phone.start();
     window.done = (work) => new Promise((resolve) => {

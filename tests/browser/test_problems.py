@@ -1,4 +1,4 @@
-"""What can go wrong on the pages: each has its own plain sentence, and says what to do."""
+"""What can go wrong on the pages: each problem has its own sentence, and says what to do."""
 
 import contextlib
 import dataclasses
@@ -38,7 +38,7 @@ async def problem(page: Page, kind: str) -> None:
 
 
 async def test_a_refused_camera(server: SignalingServer, playwright: Playwright) -> None:
-    """The person says no: the page says how to allow it again."""
+    """If the person says no, the page says how to allow it again."""
     flags = "--use-fake-ui-for-media-stream"
     async with other_browser(playwright, "--deny-permission-prompts", without=(flags,)) as pages:
         sender = await pages.sender(server, allowed=False)
@@ -58,7 +58,7 @@ async def test_no_camera(server: SignalingServer, playwright: Playwright) -> Non
 
 
 async def test_a_camera_in_use(server: SignalingServer, pages: Pages) -> None:
-    """Another program has it; when it is free again, one tap goes on."""
+    """Another program uses it; when it is free again, one tap is enough."""
     # A camera that another program holds cannot be had from the made ones.
     busy = """
         const original = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
@@ -77,7 +77,7 @@ async def test_a_camera_in_use(server: SignalingServer, pages: Pages) -> None:
 
 
 async def test_no_secure_context(tmp_path: Path, playwright: Playwright) -> None:
-    """Over plain HTTP the browser hides the camera: the page says so, and leads to https."""
+    """Over plain HTTP there is no camera: the page says so, and links to https."""
     rule = "--host-resolver-rules=MAP camera.example 127.0.0.1"
     settings = Config(server=ServerSettings(tls="off", hosts=["camera.example"]))
     async with (
@@ -93,7 +93,7 @@ async def test_no_secure_context(tmp_path: Path, playwright: Playwright) -> None
 
 @pytest.mark.parametrize("fragment", ["", "#", "#abc", "#abc.wrong", "#.."])
 async def test_a_bad_link(server: SignalingServer, pages: Pages, fragment: str) -> None:
-    """A link without the right key: both pages say where to get a good one."""
+    """With a wrong key, both pages say where to get a good link."""
     origin = f"http://127.0.0.1:{server.local_port}"
     sender = await pages.phone(f"{origin}/sender{fragment}")
     await problem(sender, "bad-link")
@@ -102,7 +102,7 @@ async def test_a_bad_link(server: SignalingServer, pages: Pages, fragment: str) 
 
 
 async def test_a_full_room(tmp_path: Path, pages: Pages) -> None:
-    """One phone too many is told so, and gets in when the other leaves."""
+    """One phone too many is told so, and joins when the other leaves."""
     settings = Config(rooms=RoomSettings(max_senders=1))
     async with running_server(settings, tmp_path) as server:
         first = await pages.sender(server)
@@ -116,7 +116,7 @@ async def test_a_full_room(tmp_path: Path, pages: Pages) -> None:
 
 
 async def test_a_place_that_frees_is_taken(tmp_path: Path, pages: Pages) -> None:
-    """A phone that may use its camera waits for a place, and is live without a tap."""
+    """A phone that may use its camera waits for a place, and then is live without a tap."""
     settings = Config(rooms=RoomSettings(max_senders=1))
     async with running_server(settings, tmp_path) as server:
         first = await pages.sender(server)
@@ -134,7 +134,7 @@ async def test_a_place_that_frees_is_taken(tmp_path: Path, pages: Pages) -> None
 
 
 async def test_a_server_that_goes_away_and_comes_back(tmp_path: Path, pages: Pages) -> None:
-    """The pages say that they reconnect, the picture goes on, and both are back by themselves."""
+    """The pages say that they are reconnecting, the picture goes on, and both come back."""
     async with running_server(Config(), tmp_path) as server:
         receiver = await pages.receiver(server)
         sender = await pages.sender(server)

@@ -1,11 +1,17 @@
 """Chromium and the peers in Python understand each other."""
 
-from lenscast.peers.picture import MadePicture, read_number
+import asyncio
+
 from lenscast.peers.receiver import Receiver
 from lenscast.peers.sender import Sender
+from signaling.room.messages import Control
 from signaling.server import SignalingServer
 from tests.browser.pages import Pages, figure, phase, picture_moves
+from tests.lenscast.failing import fail
+from tests.lenscast.numbered_picture import MadePicture, read_number
 from tests.running_server import local_sender_link
+
+SECONDS = 30.0
 
 
 async def test_a_picture_from_python_plays_in_chromium(
@@ -38,3 +44,41 @@ async def test_a_picture_from_chromium_arrives_in_python(
             assert frame.pts > first.pts
             first = frame
         assert read_number(first) is None
+
+
+async def test_a_phone_that_restarts_its_connection_is_seen_again(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """aiortc cannot restart ICE: it takes another connection, and so does the page."""
+    async with Receiver(server.receiver_link) as receiver:
+        sender = await pages.sender(server)
+        await receiver.frame()
+        await phase(sender, "live")
+        (phone,) = receiver.senders
+        before, _ = receiver._sessions._sessions[phone]
+        await receiver._client.send(Control({"restart": True}))
+        async with asyncio.timeout(SECONDS):
+            while (await receiver.frame()) and receiver._sessions._sessions[phone][0] is before:
+                pass
+            seen = receiver.senders[phone].frames
+            while receiver.senders[phone].frames < seen + 10:
+                await receiver.frame()
+        await phase(sender, "live")
+
+
+async def test_a_connection_that_fails_is_made_again_with_a_phone(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """The receiver in Python asks the sender page for another connection, and gets it."""
+    async with Receiver(server.receiver_link) as receiver:
+        sender = await pages.sender(server)
+        await receiver.frame()
+        await phase(sender, "live")
+        (phone,) = receiver.senders
+        before, _ = receiver._sessions._sessions[phone]
+        fail(before)
+        seen = receiver.senders[phone].frames
+        async with asyncio.timeout(SECONDS):
+            while receiver.senders[phone].frames < seen + 10:
+                await receiver.frame()
+        assert receiver._sessions._sessions[phone][0] is not before

@@ -188,7 +188,7 @@ async def test_the_browser_says_that_the_network_is_back(
     sender = await pages.sender(server, script=SPY)
     await phase(receiver, "live")
     await picture_moves(receiver)
-    await loaded(sender, "/sender/watch.js")
+    await loaded(sender, "sender/watch")
     await receiver.evaluate(WATCH)
     for page in (receiver, sender):
         before = await receiver.evaluate(USER_FRAGMENT)

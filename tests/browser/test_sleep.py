@@ -1,4 +1,4 @@
-"""The phone sleeps, or loses its camera: the receiver is told why, and all comes back by itself."""
+"""The phone sleeps, or loses its camera: the receiver is told why, and the video comes back."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ async def live(server: SignalingServer, pages: Pages, more: str = "") -> tuple[P
 
 
 async def back(sender: Page, receiver: Page, opened: int) -> None:
-    """Wait until the picture goes on; this many cameras were opened by then."""
+    """Wait until the picture goes on; so many cameras have been opened by then."""
     await phase(sender, "live")
     await phase(receiver, "live")
     await picture_moves(receiver)
@@ -56,7 +56,7 @@ async def back(sender: Page, receiver: Page, opened: int) -> None:
 
 
 async def paused(receiver: Page, title: str) -> None:
-    """Wait until the last picture is shown dimmed, with the reason."""
+    """Wait until the last picture is dimmed, with the reason on it."""
     await phase(receiver, "paused")
     await expect(receiver.locator(".tile-note-title")).to_have_text(title)
     await expect(receiver.locator(".tile")).to_have_attribute("data-dimmed", "")
@@ -66,7 +66,7 @@ async def paused(receiver: Page, title: str) -> None:
 async def test_a_hidden_page_is_paused_and_sends_nothing(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """The receiver says so and gets no picture; shown again, the same camera goes on."""
+    """The receiver says so and gets no picture; when visible again, the same camera goes on."""
     sender, receiver = await live(server, pages)
     await sender.evaluate("setHidden(true)")
     await phase(sender, "paused")
@@ -105,7 +105,7 @@ LOSSY = """
 
 
 async def test_a_state_that_was_lost_is_told_again(server: SignalingServer, pages: Pages) -> None:
-    """What a dying connection swallowed of the camera's state is repeated after the resume."""
+    """A state that was lost with a dying connection is sent again after the resume."""
     async with wire(server.local_port) as between:
         receiver = await pages.receiver(server)
         sender = await pages.phone(between.link("sender", server), script=HOOKS + LOSSY)
@@ -124,7 +124,7 @@ async def test_a_state_that_was_lost_is_told_again(server: SignalingServer, page
 async def test_a_camera_that_ended_while_hidden_is_opened_when_shown(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """A hidden page asks for no camera; shown again it opens one and sends its picture."""
+    """A hidden page asks for no camera; when visible again, it opens one and sends the picture."""
     sender, receiver = await live(server, pages)
     await sender.evaluate("setHidden(true); end(opened[0])")
     await paused(receiver, "Paused")
@@ -136,7 +136,7 @@ async def test_a_camera_that_ended_while_hidden_is_opened_when_shown(
 async def test_a_camera_that_ended_without_an_event_is_noticed_when_shown(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """A page that slept may have missed the event: the track itself is looked at."""
+    """A page that slept may have missed the event, so it checks the track itself."""
     sender, receiver = await live(server, pages)
     await sender.evaluate("setHidden(true); opened[0].stop()")
     await paused(receiver, "Paused")
@@ -145,7 +145,7 @@ async def test_a_camera_that_ended_without_an_event_is_noticed_when_shown(
 
 
 async def test_a_track_that_stands_still_is_replaced(server: SignalingServer, pages: Pages) -> None:
-    """Live, not muted, and without a picture, as after a call on iOS: the camera is opened anew."""
+    """A live track without new frames, as after a call on iOS: the camera is opened again."""
     # The first camera is a canvas, which stands still as soon as nobody draws on it.
     canvas = """
         window.source = () => {
@@ -171,7 +171,7 @@ async def test_a_track_that_stands_still_is_replaced(server: SignalingServer, pa
 
 
 async def test_a_camera_taken_away_comes_back(server: SignalingServer, pages: Pages) -> None:
-    """Another app takes it: the receiver is told, it is tried with growing pauses, and goes on."""
+    """When another app takes it, the receiver is told, and the page tries until it is back."""
     sender, receiver = await live(server, pages)
     await sender.evaluate("taken = 'NotReadableError'; end(opened[0])")
     await paused(receiver, "Camera interrupted")
@@ -188,7 +188,7 @@ async def test_a_camera_taken_away_comes_back(server: SignalingServer, pages: Pa
 
 
 async def test_a_long_interruption_has_a_button(server: SignalingServer, pages: Pages) -> None:
-    """After some attempts in vain the page says what to do, and its button tries at once."""
+    """After some failed attempts the page says what to do, and its button tries at once."""
     sender, receiver = await live(server, pages)
     await sender.evaluate("taken = 'NotReadableError'; end(opened[0])")
     await expect(sender.locator("#outage")).to_be_visible()
@@ -201,7 +201,7 @@ async def test_a_long_interruption_has_a_button(server: SignalingServer, pages: 
 async def test_a_device_that_appears_is_tried_at_once(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """`devicechange` ends the pause, which is seconds long by then."""
+    """`devicechange` ends the pause, which has grown to seconds."""
     sender, receiver = await live(server, pages)
     await sender.evaluate("taken = 'NotFoundError'; end(opened[0])")
     await expect(sender.locator("#outage")).to_be_visible()
@@ -213,7 +213,7 @@ async def test_a_device_that_appears_is_tried_at_once(
 
 
 async def asked_after(sender: Page, action: str) -> float:
-    """Free the camera and do something; how long until it was asked for, in milliseconds."""
+    """Free the camera and do something: how long until the page asks for it, in milliseconds."""
     delay: Any = await sender.evaluate(
         f"""async () => {{
             taken = null;
@@ -229,8 +229,8 @@ async def asked_after(sender: Page, action: str) -> float:
     return float(delay)
 
 
-async def test_a_muted_camera_is_opened_anew(server: SignalingServer, pages: Pages) -> None:
-    """A call mutes the camera under the page: the receiver is told, and another track is put in."""
+async def test_a_muted_camera_is_opened_again(server: SignalingServer, pages: Pages) -> None:
+    """When a call mutes the camera, the receiver is told, and another track is sent."""
     sender, receiver = await live(server, pages)
     await sender.evaluate("taken = 'NotReadableError'; mute(opened[0], true)")
     await paused(receiver, "Camera interrupted")
@@ -239,7 +239,7 @@ async def test_a_muted_camera_is_opened_anew(server: SignalingServer, pages: Pag
 
 
 async def test_a_camera_muted_for_a_moment_is_kept(server: SignalingServer, pages: Pages) -> None:
-    """Unmuted by the system soon after, the same track goes on."""
+    """If the system unmutes it soon after, the same track goes on."""
     sender, receiver = await live(server, pages)
     # In one go: soon after is within a second.
     await sender.evaluate(
@@ -255,7 +255,7 @@ async def test_a_camera_muted_for_a_moment_is_kept(server: SignalingServer, page
 
 
 async def test_a_permission_taken_back_ends_it(server: SignalingServer, pages: Pages) -> None:
-    """A person takes the permission away: the page says so, and asks no more."""
+    """When a person withdraws the permission, the page says so, and stops asking."""
     sender, _receiver = await live(server, pages)
     await sender.evaluate(
         """() => {
@@ -271,7 +271,7 @@ async def test_a_permission_taken_back_ends_it(server: SignalingServer, pages: P
 async def test_a_choice_during_an_interruption_counts(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """Another camera, chosen while the first is taken, is the one that is opened."""
+    """If another camera is chosen during the interruption, that one is opened."""
     sender, receiver = await live(server, pages)
     await sender.evaluate("taken = 'NotReadableError'; end(opened[0])")
     await phase(sender, "paused")
@@ -283,7 +283,7 @@ async def test_a_choice_during_an_interruption_counts(
 
 
 async def test_the_microphone_comes_back(server: SignalingServer, pages: Pages) -> None:
-    """A microphone that ended stays switched on, says so, and is sent again."""
+    """A microphone that ended stays switched on, and is sent again later."""
     sender, receiver = await live(server, pages)
     switch = sender.locator("#microphone")
     await switch.click()
@@ -320,7 +320,7 @@ LOCKS = """
 
 
 async def test_the_wake_lock_is_taken_again(server: SignalingServer, pages: Pages) -> None:
-    """Lost with a hidden page it is taken when shown, and only one is held; stopped, none is."""
+    """It is lost with a hidden page and taken when visible, never twice; after Stop, not at all."""
     sender, _receiver = await live(server, pages, LOCKS)
     await sender.wait_for_function("() => locks.length === 1 && held() === 1")
     await sender.evaluate("setHidden(true); locks[0].release()")
@@ -340,7 +340,7 @@ async def test_the_wake_lock_is_taken_again(server: SignalingServer, pages: Page
 async def test_a_wake_lock_released_by_the_system_is_noticed(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """Released under a visible page, it is asked for again after a while."""
+    """If the system releases it while the page is visible, the page asks again."""
     sender, _receiver = await live(server, pages, LOCKS)
     await sender.wait_for_function("() => held() === 1")
     await sender.evaluate("locks[0].release()")

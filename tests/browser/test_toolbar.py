@@ -1,4 +1,4 @@
-"""The receiver's toolbar: on which picture it acts, what it says, and how keys go with it."""
+"""The receiver's toolbar: which picture it changes, what it says, and its keys."""
 
 import re
 
@@ -11,7 +11,7 @@ from tests.signaling.transport.client import client
 
 
 async def turns(receiver: Page, *expected: int) -> None:
-    """Wait until there are as many tiles, turned by so many quarters."""
+    """Wait until there is a tile for each number, turned by so many quarters."""
     tiles = receiver.locator(".tile")
     await expect(tiles).to_have_count(len(expected))
     for index, count in enumerate(expected):
@@ -28,7 +28,7 @@ async def live(server: SignalingServer, pages: Pages) -> tuple[Page, Page]:
 
 
 async def test_a_turned_phone_turns_no_other(server: SignalingServer, pages: Pages) -> None:
-    """What is done to one phone's picture is not done to the next phone's, nor lost with it."""
+    """Turning one phone's picture does not turn the picture of the next phone."""
     receiver = await pages.receiver(server)
     await pages.sender(server)
     await phase(receiver, "live")
@@ -44,7 +44,7 @@ async def test_a_turned_phone_turns_no_other(server: SignalingServer, pages: Pag
 
 
 async def test_a_named_phone_stands_as_it_stood(server: SignalingServer, pages: Pages) -> None:
-    """A sender that gives a name is turned again when it comes back as another peer."""
+    """A phone with a name is turned as before when it comes back as another peer."""
     receiver = await pages.receiver(server)
     link = local_sender_link(server)
     room, _, key = link.partition("#")[2].partition(".")
@@ -61,7 +61,7 @@ async def test_a_named_phone_stands_as_it_stood(server: SignalingServer, pages: 
 
 
 async def test_arrow_keys_go_on_choosing(server: SignalingServer, pages: Pages) -> None:
-    """Chosen by keyboard, the quality keeps the focus, and letters are its own: no shortcuts."""
+    """After a choice by keyboard, the select keeps the focus, and letters are not shortcuts."""
     sender, receiver = await live(server, pages)
     quality = receiver.locator("#quality")
     await expect(quality).to_have_value("high")
@@ -79,7 +79,7 @@ async def test_arrow_keys_go_on_choosing(server: SignalingServer, pages: Pages) 
 async def test_a_choice_by_pointer_gives_the_keys_back(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """After a click has chosen the quality, the shortcuts work at once."""
+    """After a choice by click, the shortcuts work at once."""
     sender, receiver = await live(server, pages)
     quality = receiver.locator("#quality")
     await quality.click()
@@ -95,7 +95,7 @@ async def test_a_choice_by_pointer_gives_the_keys_back(
 async def test_what_the_phone_chose_meanwhile_is_shown(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """While the quality has the focus it stays as it is; then it shows what the phone does."""
+    """While the select has the focus, it stays as it is; then it shows what the phone uses."""
     sender, receiver = await live(server, pages)
     quality = receiver.locator("#quality")
     await expect(quality).to_have_value("high")
@@ -109,7 +109,7 @@ async def test_what_the_phone_chose_meanwhile_is_shown(
 
 
 async def test_the_sound_button_says_what_it_does(server: SignalingServer, pages: Pages) -> None:
-    """It is named Unmute or Mute, with its icon, and is never said to be pressed as well."""
+    """Its name is Unmute or Mute, with the icon for it, and it has no pressed state."""
     sender, receiver = await live(server, pages)
     await sender.locator("#microphone").click()
     button = receiver.locator("#unmute")
@@ -123,7 +123,7 @@ async def test_the_sound_button_says_what_it_does(server: SignalingServer, pages
 async def test_the_sound_of_one_camera_is_pressed_or_not(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """Where there are several, each camera's sound has one name and tooltip, and is on or off."""
+    """With several cameras, each sound button keeps its name and tooltip, and is pressed or not."""
     sender, receiver = await live(server, pages)
     await sender.locator("#microphone").click()
     await pages.sender(server)
@@ -133,3 +133,35 @@ async def test_the_sound_of_one_camera_is_pressed_or_not(
         await expect(button).to_have_accessible_name("Sound of this camera")
         await expect(button).to_have_attribute("title", "Sound of this camera")
         await button.click()
+
+
+async def test_the_invitation_closes_by_a_click_beside_it(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """A click at the edge inside the dialog leaves it open."""
+    _sender, receiver = await live(server, pages)
+    await receiver.locator("#invite").click()
+    dialog = receiver.locator("#invite-dialog")
+    box = await dialog.bounding_box()
+    assert box
+    await receiver.mouse.click(box["x"] + 6, box["y"] + box["height"] / 2)
+    await expect(dialog).to_be_visible()
+    await receiver.mouse.click(box["x"] - 6, box["y"] + box["height"] / 2)
+    await expect(dialog).to_be_hidden()
+
+
+async def test_a_copied_link_is_confirmed_by_the_button(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """It says Copied, and then its label again; without a clipboard the link is selected."""
+    receiver = await pages.receiver(server, permissions=["clipboard-read", "clipboard-write"])
+    button = receiver.locator("#copy")
+    await button.click()
+    await expect(button).to_have_text("Copied")
+    link = await receiver.locator("#link").inner_text()
+    assert await receiver.evaluate("navigator.clipboard.readText()") == link
+    await expect(button).to_have_text("Copy link")
+    await receiver.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
+    await button.click()
+    await expect(button).to_have_text("Press Ctrl+C")
+    assert await receiver.evaluate("getSelection().toString()") == link

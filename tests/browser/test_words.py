@@ -39,7 +39,7 @@ async def both(server: SignalingServer, pages: Pages, script: str = "") -> tuple
 
 
 async def test_both_pages_show_the_same_words(server: SignalingServer, pages: Pages) -> None:
-    """The phone and the laptop show the same four words from the list."""
+    """Phone and laptop show the same four words, all of them from the list."""
     sender, receiver = await both(server, pages)
     words = await words_on_sender(sender)
     assert words == await words_on_receiver(receiver)
@@ -48,8 +48,9 @@ async def test_both_pages_show_the_same_words(server: SignalingServer, pages: Pa
 
 
 async def test_somebody_in_between_is_seen(server: SignalingServer, pages: Pages) -> None:
-    """A receiver that was given a different fingerprint for the phone shows other words."""
-    # DTLS itself would refuse a changed fingerprint, so only what the page reads is changed.
+    """A receiver that got another fingerprint for the phone shows other words."""
+    # With a changed fingerprint DTLS itself refuses, and here nobody in between has a certificate:
+    # so only what the page reads is changed.
     changed = """
         const { get } = Object.getOwnPropertyDescriptor(
             RTCPeerConnection.prototype, "currentRemoteDescription");
@@ -68,7 +69,7 @@ async def test_somebody_in_between_is_seen(server: SignalingServer, pages: Pages
 
 
 async def test_a_new_connection_has_other_words(server: SignalingServer, pages: Pages) -> None:
-    """After the phone's page reloads, the open dialog on the laptop changes to the new words."""
+    """After the phone's page was reloaded, the laptop's open dialog shows the new words."""
     sender, receiver = await both(server, pages)
     before = await words_on_receiver(receiver)
     await sender.reload()
@@ -79,11 +80,10 @@ async def test_a_new_connection_has_other_words(server: SignalingServer, pages: 
 
 
 async def test_the_words_are_loaded_when_asked_for(server: SignalingServer, pages: Pages) -> None:
-    """Neither page fetches the list until somebody asks for the words."""
+    """Neither page loads the list earlier."""
     sender, receiver = await both(server, pages)
     fetched = (
-        "performance.getEntriesByType('resource')"
-        ".filter(({ name }) => name.endsWith('/words/list.js'))"
+        r"performance.getEntriesByType('resource').filter(({ name }) => /words\/list/.test(name))"
     )
     for page in (sender, receiver):
         assert await page.evaluate(f"{fetched}.length") == 0
@@ -94,7 +94,7 @@ async def test_the_words_are_loaded_when_asked_for(server: SignalingServer, page
 async def test_without_subtle_crypto_there_is_no_button(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """As over plain HTTP: there is no button, and the key does nothing."""
+    """Without it, as over plain HTTP, neither the button nor the key is there."""
     without = "Object.defineProperty(Crypto.prototype, 'subtle', { get: () => undefined });"
     _sender, receiver = await both(server, pages, without)
     await expect(receiver.locator("#words-open")).to_be_hidden()
@@ -109,11 +109,11 @@ async def test_the_dialog_is_for_keyboard_and_screen_reader(
     _sender, receiver = await both(server, pages)
     await receiver.locator("#words-open").focus()
     await receiver.keyboard.press("Enter")
-    dialog = receiver.get_by_role("dialog", name="Compare code")
+    dialog = receiver.get_by_role("dialog", name="Compare words")
     await expect(dialog).to_be_visible()
     await expect(dialog).to_have_accessible_description(
-        "Both screens show the same four words when nobody, not even the server, sits in between."
-        " Each new connection has other words."
+        "Compare these words on both screens. If they differ, somebody in between, perhaps the"
+        " server, can see the video. Each new connection has new words."
     )
     await receiver.keyboard.press("Escape")
     await expect(dialog).to_be_hidden()

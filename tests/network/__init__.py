@@ -1,1 +1,1 @@
-"""Tests across real network boundaries: each host is a Linux network namespace."""
+"""Tests across real network boundaries, where each host is a Linux network namespace."""

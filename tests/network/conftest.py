@@ -1,4 +1,4 @@
-"""Leaves these tests out where there can be no namespaces, and starts what drives the browsers."""
+"""Skips these tests if there can be no namespaces, and starts what drives the browsers."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from tests.network import hosts
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Without root or a tool these tests are left out, and say so."""
+    """Skip these tests, and say why, if root or a tool is missing."""
     here = [item for item in items if Path(__file__).parent in item.path.parents]
     reason = hosts.missing() if here else None
     if reason:
@@ -27,6 +27,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="session")
 async def playwright() -> AsyncIterator[Playwright]:
-    """What drives the browsers."""
+    """The library that drives the browsers."""
     async with async_playwright() as running:
         yield running

@@ -1,7 +1,7 @@
-"""Hosts for tests, as Linux network namespaces with veth pairs, bridges and nftables between them.
+"""Hosts for tests: Linux network namespaces with veth pairs, bridges and nftables between them.
 
-Owns `Network` and `Host`. Everything lives in namespaces that end with the network; nothing is
-changed in the namespace of the tests. Imports nothing of the project.
+Owns `Network` and `Host`. Everything is in namespaces that end with the network; nothing
+changes in the namespace of the tests.
 """
 
 import contextlib
@@ -23,9 +23,9 @@ _SECONDS = 10
 
 
 def missing() -> str | None:
-    """Why there can be no network here, or None."""
+    """The reason why there can be no network here, or None."""
     if not sys.platform.startswith("linux"):
-        return "network namespaces are Linux's"
+        return "only Linux has network namespaces"
     if os.getuid() != 0:
         return "network namespaces need root"
     tools = {"ip": "iproute2", "tc": "iproute2", "nft": "nftables", "sysctl": "procps"}
@@ -38,9 +38,9 @@ def missing() -> str | None:
 
 @dataclass
 class Host:
-    """One host. `address` is the first that it was given, without the prefix's length.
+    """One host. `address` is the first that it got, without the length of the prefix.
 
-    An interface bears the name of the host at its other end.
+    Each interface has the name of the host at its other end.
     """
 
     namespace: str
@@ -48,11 +48,11 @@ class Host:
     address: str = "127.0.0.1"
 
     def command(self, *argv: str) -> list[str]:
-        """The command line that runs a program on this host."""
+        """Return the command line that runs a program on this host."""
         return ["ip", "netns", "exec", self.namespace, *argv]
 
     def run(self, *argv: str, text: str | None = None) -> str:
-        """Run a program on this host and give what it printed.
+        """Run a program on this host, and return what it printed.
 
         Parameters
         ----------
@@ -66,7 +66,7 @@ class Host:
 
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:
-        """This thread is on this host until the end of the block, which must not await.
+        """Put this thread on this host until the end of the block, which must not await.
 
         A socket made in the block stays on the host.
         """
@@ -82,12 +82,12 @@ class Host:
                 _check(libc.setns(home.fileno(), _CLONE_NEWNET))
 
     def socket(self, kind: socket.SocketKind) -> socket.socket:
-        """A new IPv4 socket on this host."""
+        """Return a new IPv4 socket on this host."""
         with self.inside():
             return socket.socket(socket.AF_INET, kind)
 
     def add_rules(self, table: str, *rules: str, hook: str = "forward") -> None:
-        """Filter packets, until `remove_rules`, by rules in the language of nft.
+        """Filter packets with rules in the language of nft, until `remove_rules`.
 
         Parameters
         ----------
@@ -98,26 +98,26 @@ class Host:
         self.run("nft", "-f", "-", text=_table(table, chain, *rules))
 
     def remove_rules(self, table: str) -> None:
-        """End what `add_rules` began."""
+        """Remove what `add_rules` added."""
         self.run("nft", "delete", "table", "inet", table)
 
     def masquerade(self, interface: str, *, symmetric: bool = False) -> None:
-        """Translate addresses as a home router does, for what leaves by an interface.
+        """Translate the addresses of what leaves by an interface, as a home router does.
 
-        What comes in unasked is dropped. A symmetric NAT takes another port for each destination,
-        so that what a STUN server sees is of no use to anybody else (RFC 4787, 4.1).
+        Packets that nobody asked for are dropped. A symmetric NAT uses another port for each
+        destination, so the address that a STUN server sees is no use to others (RFC 4787, 4.1).
         """
         how = "masquerade random,fully-random" if symmetric else "masquerade"
         nat = "type nat hook postrouting priority srcnat; policy accept;"
         rule = f'oifname "{interface}" {how}'
         self.run("nft", "-f", "-", text=_table("nat", nat, rule))
-        # Answering would leave a connection tracking entry in the way of the one that is wanted.
+        # An answer would leave a connection tracking entry that blocks the one we want.
         unasked = f'iifname "{interface}" ct state new drop'
         self.add_rules("unasked", unasked, hook="input")
         self.add_rules("unasked-through", unasked, hook="forward")
 
     def change_address(self, interface: str, address: str, gateway: str) -> None:
-        """Replace the address of an interface at run time, as another Wi-Fi would."""
+        """Replace the address of an interface while it is in use, as another Wi-Fi would."""
         self.run("ip", "address", "flush", "dev", interface)
         self.run("ip", "address", "add", address, "dev", interface)
         self.run("ip", "route", "replace", "default", "via", gateway)
@@ -135,7 +135,9 @@ class Host:
 
 
 class Network:
-    """Hosts and the links between them; leaving the block ends them all, and what runs there."""
+    """Hosts and the links between them. Leaving the block ends all of them and everything that
+    runs there.
+    """
 
     def __init__(self) -> None:
         self._prefix = f"lenscast-{os.getpid()}-{time.monotonic_ns():x}"
@@ -153,7 +155,7 @@ class Network:
         self.close()
 
     def host(self, name: str, *, forwards: bool = False) -> Host:
-        """Make a host without any link.
+        """Make a host without a link.
 
         Parameters
         ----------
@@ -163,15 +165,15 @@ class Network:
         host = Host(f"{self._prefix}-{name}", name)
         _run("ip", "netns", "add", host.namespace)
         self._hosts.append(host)
-        # IPv6 would give each interface an address two seconds later; Chromium takes that for a
-        # change of the network and ends what it is loading (ERR_NETWORK_CHANGED).
+        # IPv6 would give each interface an address two seconds later. To Chromium that is a change
+        # of network, and it stops what it is loading (ERR_NETWORK_CHANGED).
         settings = ["net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"]
         host.run("sysctl", "-qw", *settings, f"net.ipv4.ip_forward={int(forwards)}")
         host.run("ip", "link", "set", "lo", "up")
         return host
 
     def link(self, host: Host, above: Host, address: str, gateway: str) -> None:
-        """Join a host to the one above it, which everything it sends goes through.
+        """Connect a host to the host above it, through which it sends everything.
 
         Parameters
         ----------
@@ -185,7 +187,7 @@ class Network:
         _settle(host, above.name, address, gateway)
 
     def switch(self, name: str, address: str) -> Host:
-        """Make a switch, or the wireless access point of one subnet.
+        """Make a switch, or the Wi-Fi access point of one subnet.
 
         Parameters
         ----------
@@ -199,7 +201,7 @@ class Network:
         return switch
 
     def plug(self, host: Host, switch: Host, address: str, *, isolated: bool = False) -> None:
-        """Plug a host into a switch.
+        """Connect a host to a switch.
 
         Parameters
         ----------
@@ -230,7 +232,7 @@ class Network:
 
 def _settle(host: Host, interface: str, address: str, gateway: str) -> None:
     host.run("ip", "address", "add", address, "dev", interface)
-    # Where there is no default route Chromium has no address to offer to a page without a camera.
+    # Without a default route, Chromium has no address to offer to a page without a camera.
     host.run("ip", "route", "add", "default", "via", gateway)
     host.address = address.partition("/")[0]
 

@@ -1,6 +1,6 @@
-"""The server's command and both pages in real browsers, each on a host of its own.
+"""The server's command and both pages in real browsers, each on its own host.
 
-Owns the measurement of the matrix: whether the picture arrives, by which path and when.
+Owns the measurements for the matrix: whether the picture arrives, on which path and when.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ LOCAL_PORT = 8080
 _START_SECONDS = 20
 _FRAME_MILLISECONDS = 20_000
 
-# Both pages: keep the connections for their statistics; the first painted frame's time, by the
-# machine's clock, which both browsers share.
+# Both pages keep the connections for their statistics, and note the time of the first painted frame
+# by the machine's clock, which both browsers share.
 _SCRIPT = (
     KEEPS_CONNECTIONS
     + """
@@ -68,7 +68,7 @@ class NoPicture(AssertionError):
 
 @dataclass(frozen=True)
 class Arrival:
-    """Both pages once the picture is there.
+    """Both pages after the picture has arrived.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class Arrival:
     seconds: float
 
     async def path(self) -> str:
-        """The path as the receiver's panel says it now, such as "relay, TCP"."""
+        """The current path in the receiver's panel, such as "relay, TCP"."""
         path = self.receiver.locator('[data-stat="path"]').first
         await expect(path).to_have_text(re.compile("direct|relay"))
         return await path.inner_text()
@@ -88,7 +88,7 @@ class Arrival:
 
 @contextlib.asynccontextmanager
 async def running_command(host: Host, folder: Path, *options: str) -> AsyncIterator[dict[str, Any]]:
-    """Run `lenscast` on a host, on its default ports; give what its line of JSON says."""
+    """Run `lenscast` on a host on its default ports, and return the content of its JSON line."""
     ports = ["--port", str(PORT), "--local-port", str(LOCAL_PORT)]
     lenscast = [sys.executable, "-m", "lenscast", "--json", "--no-open", *ports, *options]
     with (folder / "server.log").open("wb") as log:
@@ -115,7 +115,7 @@ async def running_command(host: Host, folder: Path, *options: str) -> AsyncItera
 async def chromium(
     playwright: Playwright, host: Host, folder: Path, *, camera: bool
 ) -> AsyncIterator[Browser]:
-    """Run Chromium on a host. The tests speak to it through a pipe, which needs no network.
+    """Run Chromium on a host. The tests talk to it through a pipe, which needs no network.
 
     Parameters
     ----------
@@ -138,7 +138,8 @@ async def chromium(
 async def pair(
     playwright: Playwright, devices: Devices, folder: Path, *options: str
 ) -> AsyncIterator[Arrival]:
-    """Run the server and both browsers, open both pages over the network, await the picture.
+    """Run the server and both browsers, open both pages over the network, and wait for the
+    picture.
 
     Parameters
     ----------
@@ -150,7 +151,7 @@ async def pair(
     NoPicture: none came.
     """
     async with contextlib.AsyncExitStack() as stack:
-        async with asyncio.TaskGroup() as starting:  # each takes a second
+        async with asyncio.TaskGroup() as starting:  # Each takes a second.
             command = running_command(devices.server, folder, *options)
             camera = chromium(playwright, devices.phone, folder, camera=True)
             screen = chromium(playwright, devices.laptop, folder, camera=False)
@@ -163,13 +164,13 @@ async def pair(
 
 
 async def watch(laptop: Pages, phone: Pages, receiver_link: str, sender_link: str) -> Arrival:
-    """Open the receiver's link, then the sender's; await the picture.
+    """Open the receiver's link, then the sender's, and wait for the picture.
 
     Raises
     ------
     NoPicture: none came.
     """
-    # The certificate is this server's own; that it is right is shown in the tests of TLS.
+    # The certificate is this server's own; other tests check that it is right.
     options: dict[str, Any] = {"ignore_https_errors": True, "script": _SCRIPT}
     receiver = await laptop.laptop(receiver_link, **options)
     await expect(receiver.locator("html")).to_have_attribute("data-phase", "idle")
@@ -186,7 +187,7 @@ async def watch(laptop: Pages, phone: Pages, receiver_link: str, sender_link: st
 
 
 def _at(origin: str, link: str) -> str:
-    """The same page of another origin."""
+    """The same page on another origin."""
     parts = urlsplit(link)
     return f"{origin}{parts.path}#{parts.fragment}"
 

@@ -1,6 +1,6 @@
-"""The networks of the matrix: a phone, a laptop and the server, and what lies between them.
+"""The networks of the matrix: a phone, a laptop and the server, and what is between them.
 
-Each scenario is a function that builds one in a `Network`; its docstring is its name for people.
+Each scenario is a function that builds one in a `Network`; its docstring is its name in tables.
 Addresses are private or for documentation (RFC 1918, 5737, 6598).
 """
 
@@ -15,7 +15,7 @@ PORT = 8443
 
 @dataclass(frozen=True)
 class Devices:
-    """Where the three programs run."""
+    """The hosts that the three programs run on."""
 
     phone: Host
     laptop: Host
@@ -95,7 +95,7 @@ def _wifi(network: Network, *, isolated: bool = False) -> Devices:
 
 
 def _routed(network: Network) -> tuple[Devices, Host]:
-    """Three subnets and a router, on which a scenario filters."""
+    """Three subnets and a router, on which a scenario adds its filters."""
     devices = _devices(network)
     router = network.host("router", forwards=True)
     network.link(devices.phone, router, "10.0.1.2/24", "10.0.1.1")

@@ -1,6 +1,8 @@
-"""`python -m tests.network.table`: the matrix as a table for docs/turn.md, each row run once.
+"""`python -m tests.network.table`: prints the matrix as a table for docs/turn.md.
 
-With `--turn none` it shows what would be without a relay.
+It runs each scenario once.
+
+With `--turn none` the table shows what happens without a relay.
 """
 
 import argparse
@@ -20,7 +22,7 @@ _SETTLING_SECONDS = 3
 
 
 async def main(arguments: argparse.Namespace) -> None:
-    """Print the table, a line as soon as it is known."""
+    """Print the table, each line as soon as it is known."""
     write = sys.stdout.write
     write("| scenario | path | time to first frame |\n|---|---|---|\n")
     async with async_playwright() as playwright:
@@ -35,7 +37,7 @@ async def main(arguments: argparse.Namespace) -> None:
                 devices = scenario(network)
                 try:
                     async with pair(playwright, devices, folder, *options) as arrival:
-                        # What works first is used until something better does.
+                        # The first path that works is used until a better one does.
                         await asyncio.sleep(_SETTLING_SECONDS)
                         path, time = await arrival.path(), f"{arrival.seconds:.2f} s"
                 except NoPicture as error:

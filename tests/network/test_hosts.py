@@ -1,4 +1,4 @@
-"""The networks that the other tests stand on: what they let through, and what they do not."""
+"""The networks that the other tests use: what they let through, and what they block."""
 
 import contextlib
 import os
@@ -16,13 +16,13 @@ SOON = 0.3
 
 
 def arrives(sender: Host, to: Host, count: int = 1, size: int = 100) -> int:
-    """How many of some datagrams from one host arrive at another, all sent at once."""
+    """How many of several datagrams, sent at once from one host, arrive at another."""
     with sender.socket(socket.SOCK_DGRAM) as out, to.socket(socket.SOCK_DGRAM) as into:
         into.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         into.bind((to.address, PORT))
         into.settimeout(SOON)
         for _ in range(count):
-            with contextlib.suppress(PermissionError):  # dropped on its way out
+            with contextlib.suppress(PermissionError):  # The datagram was dropped on its way out.
                 out.sendto(bytes(size), (to.address, PORT))
         received = 0
         with contextlib.suppress(TimeoutError):
@@ -46,7 +46,7 @@ def connects(client: Host, to: Host, port: int = PORT) -> bool:
 
 
 def seen_as(client: Host, port: int, server: Host, server_port: int) -> int:
-    """The port that a server sees a client's datagram come from."""
+    """The source port of a client's datagram, as a server sees it."""
     with client.socket(socket.SOCK_DGRAM) as out, server.socket(socket.SOCK_DGRAM) as into:
         out.bind(("", port))
         into.bind((server.address, server_port))
@@ -73,7 +73,7 @@ def across_a_router(network: Network) -> tuple[Host, Host, Host]:
 
 
 def test_hosts_on_a_switch_reach_each_other() -> None:
-    """Over UDP and TCP, both ways."""
+    """Hosts on a switch reach each other over UDP and TCP, in both directions."""
     with Network() as network:
         a, b, _ = on_a_switch(network)
         assert arrives(a, b)
@@ -82,7 +82,7 @@ def test_hosts_on_a_switch_reach_each_other() -> None:
 
 
 def test_isolated_hosts_reach_only_those_that_are_not() -> None:
-    """As the clients of a guest Wi-Fi."""
+    """Isolated hosts, like the clients of a guest Wi-Fi, reach only hosts that are not isolated."""
     with Network() as network:
         a, b, c = on_a_switch(network, isolated=True)
         assert not arrives(a, b)
@@ -92,7 +92,7 @@ def test_isolated_hosts_reach_only_those_that_are_not() -> None:
 
 
 def test_a_router_joins_two_subnets() -> None:
-    """What each sends to the other goes through the router."""
+    """What two subnets send to each other goes through the router."""
     with Network() as network:
         a, b, _ = across_a_router(network)
         assert arrives(a, b)
@@ -100,7 +100,7 @@ def test_a_router_joins_two_subnets() -> None:
 
 
 def test_rules_come_and_go_at_run_time() -> None:
-    """UDP, or everything but one port, is blocked from one moment to the next, and again free."""
+    """UDP, or everything but one port, can be blocked and unblocked while the hosts run."""
     with Network() as network:
         a, b, router = across_a_router(network)
         router.add_rules("no-udp", "meta l4proto udp drop")
@@ -115,7 +115,7 @@ def test_rules_come_and_go_at_run_time() -> None:
 
 
 def test_some_packets_are_lost() -> None:
-    """A rule that drops every other packet, by chance, drops some and lets some through."""
+    """A rule that drops every other packet at random drops some and lets some through."""
     with Network() as network:
         a, b, router = across_a_router(network)
         assert arrives(a, b, 200) == 200
@@ -124,7 +124,7 @@ def test_some_packets_are_lost() -> None:
 
 
 def test_a_slow_link_drops_what_it_cannot_carry() -> None:
-    """Of 200 kB at once, a link of 600 kbit/s passes only what its queue holds."""
+    """Of 200 kB sent at once, a link of 600 kbit/s passes only what its queue can hold."""
     with Network() as network:
         a, b, router = across_a_router(network)
         router.limit_rate("b", "600kbit")
@@ -132,7 +132,7 @@ def test_a_slow_link_drops_what_it_cannot_carry() -> None:
 
 
 def test_an_address_changes_at_run_time() -> None:
-    """A host is reached at its new address, and can answer from there."""
+    """A host can be reached at its new address, and can answer from there."""
     with Network() as network:
         a, b, _ = on_a_switch(network)
         old = a.address
@@ -147,7 +147,9 @@ def test_an_address_changes_at_run_time() -> None:
 
 @pytest.mark.parametrize("symmetric", [False, True])
 def test_nat_hides_a_host(symmetric: bool) -> None:
-    """It reaches out, nobody in, and only a symmetric NAT's port depends on whom it asks."""
+    """A host behind NAT can send out but nobody can reach it; only a symmetric NAT uses a port
+    per destination.
+    """
     with Network() as network:
         a, b, internet = across_a_router(network)
         home = network.host("home", forwards=True)
@@ -163,7 +165,7 @@ def test_nat_hides_a_host(symmetric: bool) -> None:
 
 
 def test_nothing_is_left_behind() -> None:
-    """After a failure, too, the hosts are gone, and what ran there has ended."""
+    """Even after a failure, the hosts are gone and their programs have ended."""
     with contextlib.suppress(RuntimeError), Network() as network:
         a, *_ = on_a_switch(network)
         running = subprocess.Popen(a.command("sleep", "60"))
@@ -174,7 +176,7 @@ def test_nothing_is_left_behind() -> None:
 
 
 def test_the_tests_stay_where_they_are() -> None:
-    """A look from inside another host ends with its block."""
+    """After a block inside another host, the test is back on its own host."""
     home = os.readlink("/proc/thread-self/ns/net")
     with Network() as network:
         host = network.host("a")

@@ -1,4 +1,4 @@
-"""Networks that change in mid-stream: the picture comes back by itself, and soon."""
+"""Networks that change while the video plays: the picture soon comes back by itself."""
 
 import logging
 import re
@@ -15,7 +15,7 @@ BACK_MILLISECONDS = 20_000
 
 log = logging.getLogger(__name__)
 
-# The longest time without a painted frame, in milliseconds, and whether one came after it.
+# The longest time without a painted frame, in milliseconds, and whether a frame came after it.
 _WATCH = """() => {
     const video = document.querySelector("video");
     window.longest = 0;
@@ -33,7 +33,7 @@ _BACK = "() => performance.now() - window.lastPainted < 100"
 
 
 def two_wifis(network: Network) -> tuple[Devices, Host]:
-    """Phone and laptop behind a router that serves two subnets on each wire; a server beyond."""
+    """Phone and laptop behind a router with two subnets on each wire, and a server behind it."""
     devices = Devices(network.host("phone"), network.host("laptop"), network.host("server"))
     router = network.host("router", forwards=True)
     network.link(devices.phone, router, "10.0.1.2/24", "10.0.1.1")
@@ -45,22 +45,22 @@ def two_wifis(network: Network) -> tuple[Devices, Host]:
 
 
 async def back(receiver: Page) -> None:
-    """Wait until the picture has stopped and plays again; log for how long it stood still."""
+    """Wait until the picture has stopped and plays again; log how long it stood still."""
     await receiver.wait_for_function(_STOPPED, timeout=BACK_MILLISECONDS)
     await receiver.wait_for_function(_BACK, timeout=BACK_MILLISECONDS)
     log.info("back after %.1f s", await receiver.evaluate("window.longest / 1000"))
 
 
 async def playing(receiver: Page, sender: Page) -> None:
-    """Wait until both pages have all that they fetch after the first picture."""
+    """Wait until both pages have loaded everything that they fetch after the first picture."""
     await receiver.evaluate(_WATCH)
     loaded = "(name) => performance.getEntriesByType('resource').some((e) => e.name.includes(name))"
-    await sender.wait_for_function(loaded, arg="sender-watch", timeout=BACK_MILLISECONDS)
-    await sender.wait_for_function(loaded, arg="socket-http", timeout=BACK_MILLISECONDS)
+    await sender.wait_for_function(loaded, arg="sender/watch", timeout=BACK_MILLISECONDS)
+    await sender.wait_for_function(loaded, arg="signaling/http", timeout=BACK_MILLISECONDS)
 
 
 async def test_both_addresses_change(playwright: Playwright, tmp_path: Path) -> None:
-    """Phone and laptop move to other subnets at once: the picture is back."""
+    """Phone and laptop move to other subnets at the same time, and the picture comes back."""
     with Network() as network:
         devices, _ = two_wifis(network)
         async with pair(playwright, devices, tmp_path) as arrival:
@@ -71,7 +71,7 @@ async def test_both_addresses_change(playwright: Playwright, tmp_path: Path) -> 
 
 
 async def test_the_phone_moves(playwright: Playwright, tmp_path: Path) -> None:
-    """The phone alone moves to another subnet: the picture is back."""
+    """Only the phone moves to another subnet, and the picture comes back."""
     with Network() as network:
         devices, _ = two_wifis(network)
         async with pair(playwright, devices, tmp_path) as arrival:
@@ -81,7 +81,7 @@ async def test_the_phone_moves(playwright: Playwright, tmp_path: Path) -> None:
 
 
 async def test_a_black_hole_for_udp(playwright: Playwright, tmp_path: Path) -> None:
-    """UDP gets lost from one moment to the next: the server relays over TCP."""
+    """When UDP suddenly stops getting through, the server relays over TCP."""
     with Network() as network:
         devices, router = two_wifis(network)
         async with pair(playwright, devices, tmp_path) as arrival:

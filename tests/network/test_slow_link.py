@@ -1,4 +1,4 @@
-"""A network that becomes slow and fast again, between a phone and a laptop on one Wi-Fi."""
+"""A network that becomes slow and then fast again, between a phone and a laptop on one Wi-Fi."""
 
 from pathlib import Path
 
@@ -25,7 +25,9 @@ async def width(receiver: Page, condition: str, milliseconds: float) -> None:
 async def test_the_picture_grows_again_soon_after_a_slow_network(
     playwright: Playwright, tmp_path: Path
 ) -> None:
-    """What a slow network made smaller is back at its full size once the network is fast."""
+    """A picture that a slow network has made smaller gets back to full size once the network is
+    fast.
+    """
     with Network() as network:
         devices = same_subnet(network)
         async with pair(playwright, devices, tmp_path) as arrival:

@@ -13,13 +13,13 @@ CONFIG_FILE = Path(__file__).parents[2] / "config.yaml"
 
 
 def test_the_shipped_file_holds_every_key_at_its_default() -> None:
-    """config.yaml says what the code does without it."""
+    """config.yaml holds the same values that the code uses without it."""
     shipped = config.load(CONFIG_FILE)
     assert shipped == config.Config()
 
 
 def test_the_shipped_file_leaves_out_no_key() -> None:
-    """Every key there is stands in config.yaml, with a comment or in a commented section."""
+    """Every key is in config.yaml, with a comment or in a section with one."""
 
     def keys(record: object) -> set[str]:
         found = set()
@@ -43,7 +43,7 @@ def test_the_shipped_file_leaves_out_no_key() -> None:
 
 
 def test_what_a_file_leaves_out_keeps_its_default(tmp_path: Path) -> None:
-    """A file needs to say only what differs."""
+    """A file needs only the keys that differ from the defaults."""
     file = tmp_path / "c.yaml"
     file.write_text("server: {port: 9443}\n")
     read = config.load(file)
@@ -52,14 +52,14 @@ def test_what_a_file_leaves_out_keeps_its_default(tmp_path: Path) -> None:
 
 
 def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
-    """An empty file, or one of comments alone, is allowed."""
+    """An empty file, or one with only comments, is allowed."""
     file = tmp_path / "c.yaml"
     file.write_text("# nothing\n")
     assert config.load(file) == config.Config()
 
 
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
-    """A secret beside the configuration is found from any working directory."""
+    """A secret beside the configuration file is found from any working directory."""
     file = tmp_path / "c.yaml"
     file.write_text(
         "turn: {mode: coturn, coturn: {urls: ['turn:192.0.2.1'], secret_file: secret}}\n"
@@ -68,13 +68,13 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
 
 
 def test_an_unknown_key_is_named_by_its_path_with_the_nearest_known_one() -> None:
-    """A typing mistake is answered with the key that was meant."""
+    """The error for a mistyped key suggests the right one."""
     with pytest.raises(SetupError, match=r"no key server\.prot\. Did you mean server\.port\?"):
         config.from_values({"server": {"prot": 1}})
 
 
 def test_an_unknown_key_like_no_other_is_answered_with_the_known_ones() -> None:
-    """Where no name is near, all are listed."""
+    """If no name is similar, the error lists all known keys."""
     with pytest.raises(SetupError, match=r"no key zzz\. Known here: server, access"):
         config.from_values({"zzz": 1})
 
@@ -112,18 +112,18 @@ def test_a_wrong_value_is_named_by_its_path(values: object, sentence: str) -> No
 
 
 def test_off_may_be_written_bare() -> None:
-    """`tls: off` works, though YAML reads it as false."""
+    """`tls: off` works, although YAML reads `off` as false."""
     assert config.from_values({"server": {"tls": False}}).server.tls == "off"
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """A missing file is one sentence with its path."""
+    """The error for a missing file is one sentence with its path."""
     with pytest.raises(SetupError, match=r"Cannot read .*none\.yaml: No such file"):
         config.load(tmp_path / "none.yaml")
 
 
 def test_what_is_not_yaml_is_named_with_its_line(tmp_path: Path) -> None:
-    """A mistake of syntax is reported with the line it stands in."""
+    """A syntax error is reported with its line."""
     file = tmp_path / "c.yaml"
     file.write_text("server:\n  port: [1\n")
     with pytest.raises(SetupError, match=r"c\.yaml, line 3: this is not YAML"):
@@ -131,7 +131,7 @@ def test_what_is_not_yaml_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 def test_an_error_in_a_file_names_the_file(tmp_path: Path) -> None:
-    """The path of the file stands before the path of the key."""
+    """The error names the file before the key."""
     file = tmp_path / "c.yaml"
     file.write_text("acess: open\n")
     with pytest.raises(SetupError, match=r"c\.yaml: There is no key acess\. Did you mean access\?"):
@@ -139,7 +139,7 @@ def test_an_error_in_a_file_names_the_file(tmp_path: Path) -> None:
 
 
 def test_secrets_do_not_show_in_a_printed_configuration() -> None:
-    """A configuration that ends up in a log holds no TURN secret."""
+    """A configuration that gets into a log shows no TURN secret."""
     coturn = {"urls": ["turn:a"], "secret": "hush-hush"}
     read = config.from_values({"turn": {"mode": "coturn", "coturn": coturn}})
     assert read.turn.coturn.secret == "hush-hush"

@@ -1,4 +1,4 @@
-"""The figures in Prometheus' text format."""
+"""The metrics in Prometheus' text format."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from signaling.metrics import Metrics
 
 
 def read(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    """What a Prometheus server reads: a value for each name and set of labels."""
+    """Read what a Prometheus server would read: a value for each name and set of labels."""
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(metrics.text().decode())
@@ -21,7 +21,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float:
 
 
 def test_connections_are_counted_by_transport() -> None:
-    """Now, which falls again, and since the start, which does not."""
+    """The number of current connections falls again; the number since the start does not."""
     metrics = Metrics()
     metrics.connected("websocket")
     metrics.connected("websocket")
@@ -33,7 +33,7 @@ def test_connections_are_counted_by_transport() -> None:
 
 
 def test_messages_refusals_and_reconnections_are_counted() -> None:
-    """By type, by code, and in all."""
+    """Messages are counted by type, refusals by code, and reconnections in all."""
     metrics = Metrics()
     metrics.received("offer")
     metrics.received("offer")
@@ -45,7 +45,7 @@ def test_messages_refusals_and_reconnections_are_counted() -> None:
 
 
 def test_the_time_of_setup_is_a_histogram() -> None:
-    """Its buckets add up, so that a share of fast ones can be asked for."""
+    """The buckets add up, so that one can ask for the share of fast setups."""
     metrics = Metrics()
     metrics.setup(0.3)
     metrics.setup(7)
@@ -56,7 +56,7 @@ def test_the_time_of_setup_is_a_histogram() -> None:
 
 
 def test_what_is_watched_is_read_off_when_asked() -> None:
-    """Rooms, peers by role and the relay's figures are those of the moment."""
+    """Rooms, peers by role and the relay's figures are the current ones."""
     metrics = Metrics()
     peers = {"sender": 1, "receiver": 0}
     relay: dict[str, Any] = {
@@ -79,14 +79,14 @@ def test_what_is_watched_is_read_off_when_asked() -> None:
 
 
 def test_without_a_relay_there_are_no_figures_of_one() -> None:
-    """What is not there is not reported as 0."""
+    """Without a relay, its figures are missing, not 0."""
     metrics = Metrics()
     metrics.watch(rooms=lambda: 0, peers=dict, relay=None)
     assert not [name for name, _ in read(metrics) if "relay" in name]
 
 
 def test_two_servers_count_apart() -> None:
-    """Each has its own registry."""
+    """Each server has its own registry."""
     one, other = Metrics(), Metrics()
     one.reconnected()
     assert value(other, "lenscast_reconnections_total") == 0

@@ -1,4 +1,4 @@
-"""What must never be in a log, at whichever level: keys, passwords, tokens and descriptions."""
+"""What no log may hold, at any level: keys, passwords, tokens and session descriptions."""
 
 import asyncio
 import base64
@@ -31,14 +31,15 @@ SECRETS = [PASSWORD, FRAGMENT, "a=ice", "198.51.100.77", WRONG_KEY]
 
 @pytest.fixture(autouse=True)
 def _everything_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """At level debug, by every logger there is."""
+    """Every logger logs at level debug."""
     caplog.set_level(logging.DEBUG)
     for name in list(logging.root.manager.loggerDict):
         caplog.set_level(logging.NOTSET, logger=name)
 
 
 def written(caplog: pytest.LogCaptureFixture) -> str:
-    """All that a handler could write of the records: with tracebacks, arguments and extras.
+    """Everything that a handler could write of the records: tracebacks, arguments and extras
+    too.
 
     But for aioice's: that is the client here, and logs for itself.
     """
@@ -48,7 +49,7 @@ def written(caplog: pytest.LogCaptureFixture) -> str:
 
 
 async def exchange(sender: Any, receiver: Any) -> None:
-    """A call's messages in both directions, and messages that are refused."""
+    """The messages of a call in both directions, and messages that are refused."""
     candidate = {"candidate": CANDIDATE, "sdpMid": "0", "usernameFragment": FRAGMENT}
     await sender.send(type="offer", sdp=SDP)
     await receiver.receive_type("offer")
@@ -75,7 +76,7 @@ async def exchange(sender: Any, receiver: Any) -> None:
 async def joined(
     server: SignalingServer, role: str, opened: Any, **more: str
 ) -> AsyncIterator[Any]:
-    """A peer that is registered by its link, and past its greetings."""
+    """A peer that has registered with its link and has read the first messages."""
     link = read_link(server.sender_link if role == "sender" else server.receiver_link)
     async with opened(server.receiver_link) as peer:
         peer.registered = await peer.register(role, room=link.room, key=link.key, **more)
@@ -86,8 +87,9 @@ async def joined(
 async def test_a_whole_session_leaves_no_secret_in_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, opened: Any
 ) -> None:
-    """A wrong key, a call, what is refused, a resumption, and requests with a key where none
-    belongs: the log names peers and rooms, and nothing that opens or describes them."""
+    """After a wrong key, a call, refusals, a resumption, and requests with a misplaced key, the
+    log names peers and rooms but holds nothing that opens or describes them.
+    """
     async with running_server(Config(), tmp_path) as server:
         secrets = [*SECRETS, *server_secrets(server, tmp_path)]
         async with opened(server.receiver_link) as stranger:
@@ -117,7 +119,7 @@ async def test_a_whole_session_leaves_no_secret_in_the_log(
 async def test_the_relay_leaves_no_password_in_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A right password, a wrong one, and use of the relay."""
+    """After a right password, a wrong one, and use of the relay, the log holds no password."""
     settings = dataclasses.replace(Config(), access="open")
     async with (
         running_server(settings, tmp_path) as server,
@@ -138,7 +140,7 @@ async def test_the_relay_leaves_no_password_in_the_log(
 
 
 async def allocate(server: SignalingServer, user: str, password: str) -> TurnTransport:
-    """An allocation at the embedded relay."""
+    """Make an allocation at the embedded relay."""
     transport, _protocol = await asyncio.wait_for(
         create_turn_endpoint(
             asyncio.DatagramProtocol,
@@ -153,14 +155,14 @@ async def allocate(server: SignalingServer, user: str, password: str) -> TurnTra
 
 
 def server_secrets(server: SignalingServer, folder: Path) -> list[str]:
-    """The keys of both links, and the secret behind them in the ways it could be written."""
+    """The keys of both links, and the secret behind them in every way it could be written."""
     secret = state_folder.load_secret(folder)
     keys = [str(read_link(link).key) for link in (server.sender_link, server.receiver_link)]
     return [*keys, secret.hex(), base64.b64encode(secret).decode(), repr(secret)]
 
 
 def said_in_secret(peer: Any) -> list[str]:
-    """What the server told one peer alone."""
+    """What the server told only one peer."""
     registered = peer.registered
     told = [registered["resume"], registered["resume"].rpartition(".")[2]]
     told += [

@@ -1,4 +1,4 @@
-"""The command: what it prints, what it says when it cannot start, and how it ends."""
+"""The command: what it prints, what it says if it cannot start, and how it stops."""
 
 import contextlib
 import json
@@ -32,7 +32,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def lenscast(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """The command as a user starts it, with its own state folder."""
+    """Run the command as a user would, with a state folder of its own."""
     with subprocess.Popen(
         [sys.executable, "-m", "lenscast", *options],
         stdout=subprocess.PIPE,
@@ -48,14 +48,14 @@ def lenscast(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
 
 @contextlib.contextmanager
 def serving(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    """The command once it listens, with what its JSON line says."""
+    """Run the command, wait until it listens, and read its JSON line."""
     with lenscast(folder, "--json", "--no-open", *FREE_PORTS, *options) as process:
         assert process.stdout
         yield process, json.loads(process.stdout.readline())
 
 
 def failing(folder: Path, *options: str) -> str:
-    """Run a command that cannot start; give the one line it says."""
+    """Run a command that cannot start, and return its one line of output."""
     done = subprocess.run(
         [sys.executable, "-m", "lenscast", *options],
         capture_output=True,
@@ -70,7 +70,9 @@ def failing(folder: Path, *options: str) -> str:
 
 
 def test_json_is_exactly_one_line_with_both_links(tmp_path: Path) -> None:
-    """`--json` prints room, links, ports and TURN mode; the receiver's on the loopback address."""
+    """`--json` prints room, links, ports and TURN mode; the receiver's link is on the loopback
+    address.
+    """
     with serving(tmp_path) as (process, said):
         assert set(said) == {"room", "receiver", "sender", "port", "local_port", "turn"}
         receiver, sender = read_link(said["receiver"]), read_link(said["sender"])
@@ -85,7 +87,7 @@ def test_json_is_exactly_one_line_with_both_links(tmp_path: Path) -> None:
 
 
 async def test_the_links_of_the_json_line_open_the_room(tmp_path: Path) -> None:
-    """A program that reads the line can register with what it says."""
+    """A program can register with the links in the line."""
     with serving(tmp_path) as (_process, said):
         for url in (said["receiver"], said["sender"]):
             link = read_link(url)
@@ -95,14 +97,16 @@ async def test_the_links_of_the_json_line_open_the_room(tmp_path: Path) -> None:
 
 
 def test_links_are_the_same_after_a_restart(tmp_path: Path) -> None:
-    """What the phone has kept goes on working: same room, same keys."""
+    """A phone's old link still works: it has the same room and the same key."""
     with serving(tmp_path) as (_process, first), serving(tmp_path) as (_process, second):
         assert first["room"] == second["room"]
         assert read_link(first["sender"]).key == read_link(second["sender"]).key
 
 
 def test_a_person_is_shown_both_links_the_code_and_turn(tmp_path: Path) -> None:
-    """Without `--json` the links, the QR code, one line on TURN and how to end it are printed."""
+    """Without `--json`, the command prints the links, the QR code, a line about TURN, and how to
+    stop it.
+    """
     with lenscast(tmp_path, "--no-open", *FREE_PORTS) as process:
         assert process.stdout
         lines = []
@@ -128,7 +132,9 @@ def test_a_person_is_shown_both_links_the_code_and_turn(tmp_path: Path) -> None:
 def test_the_command_takes_as_many_files_as_it_may(
     soft: int, hard: int, wanted: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each client is one: where the limit is "unlimited" it takes what all clients can need."""
+    """The command raises its limit of open files as far as allowed, or to what all clients can
+    need.
+    """
     limits = {resource.RLIMIT_NOFILE: (soft, hard)}
     monkeypatch.setattr(resource, "getrlimit", limits.__getitem__)
     monkeypatch.setattr(resource, "setrlimit", limits.__setitem__)
@@ -137,7 +143,7 @@ def test_the_command_takes_as_many_files_as_it_may(
 
 
 def test_a_limit_that_cannot_be_raised_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A system that allows less than it says does not keep the command from serving."""
+    """A system that allows fewer files than it reports does not keep the command from serving."""
 
     def refuse(*_arguments: object) -> None:
         raise ValueError("not allowed to raise maximum limit")
@@ -149,7 +155,7 @@ def test_a_limit_that_cannot_be_raised_stays(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_ending_tells_every_client(tmp_path: Path, number: signal.Signals) -> None:
-    """Ctrl-C and SIGTERM close each socket with 1001 and exit with 0."""
+    """Ctrl-C and SIGTERM close each socket with 1001, and the command exits with 0."""
     with serving(tmp_path) as (process, said):
         link = read_link(said["receiver"])
         async with client(said["receiver"]) as peer:
@@ -165,7 +171,7 @@ async def test_ending_tells_every_client(tmp_path: Path, number: signal.Signals)
 
 
 async def test_a_client_that_does_not_close_does_not_hold_up_the_end(tmp_path: Path) -> None:
-    """A socket that never answers is left to itself: the command still ends soon."""
+    """The command stops soon, even if a socket never answers."""
     with serving(tmp_path) as (process, said):
         link = read_link(said["receiver"])
         with socket.create_connection(("127.0.0.1", said["local_port"])) as stuck:
@@ -183,7 +189,7 @@ async def test_a_client_that_does_not_close_does_not_hold_up_the_end(tmp_path: P
 
 
 def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
-    """It names the port and the way out; exit code 2, no traceback."""
+    """The error names the port and what to do; exit code 2, no traceback."""
     with socket.create_server(("0.0.0.0", 0)) as taken:
         number = str(taken.getsockname()[1])
         said = failing(tmp_path, "--no-open", "--port", number, "--local-port", "0")
@@ -192,7 +198,7 @@ def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_an_unknown_key_is_one_sentence(tmp_path: Path) -> None:
-    """It names the file, the path of the key, and the nearest known one."""
+    """The error names the file, the key, and the nearest known key."""
     file = tmp_path / "c.yaml"
     file.write_text("server: {pot: 1}\n")
     said = failing(tmp_path, "--config", str(file))
@@ -200,12 +206,12 @@ def test_an_unknown_key_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_configuration_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
-    """It names the path."""
+    """The error names the path."""
     assert "Cannot read the configuration" in failing(tmp_path, "--config", "/nowhere.yaml")
 
 
 def test_an_unreadable_certificate_is_one_sentence(tmp_path: Path) -> None:
-    """It names the file."""
+    """The error names the file."""
     bad = tmp_path / "bad.pem"
     bad.write_text("no certificate")
     file = tmp_path / "c.yaml"
@@ -214,7 +220,7 @@ def test_an_unreadable_certificate_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_damaged_secret_is_one_sentence_and_stays_as_it_is(tmp_path: Path) -> None:
-    """It names the file; nothing is overwritten."""
+    """The error names the file, and nothing is overwritten."""
     with serving(tmp_path):
         pass
     (secret,) = (tmp_path / "lenscast").glob("secret*")
@@ -224,7 +230,7 @@ def test_a_damaged_secret_is_one_sentence_and_stays_as_it_is(tmp_path: Path) -> 
 
 
 def test_options_override_the_file(tmp_path: Path) -> None:
-    """`--host`, `--port` and `--local-port` win over the configuration."""
+    """`--host`, `--port` and `--local-port` override the configuration."""
     file = tmp_path / "c.yaml"
     file.write_text("server: {host: 203.0.113.1, port: 1, local_port: 1}\naccess: open\n")
     with serving(tmp_path, "--config", str(file), "--host", "127.0.0.1") as (_process, said):
@@ -234,7 +240,7 @@ def test_options_override_the_file(tmp_path: Path) -> None:
 
 
 def test_help_has_an_example(tmp_path: Path) -> None:
-    """`--help` shows the commands and an example, for each command."""
+    """`--help` shows an example, for the program and for each command."""
     for words in (["--help"], ["serve", "--help"], ["coturn", "--help"]):
         done = subprocess.run(
             [sys.executable, "-m", "lenscast", *words], capture_output=True, text=True, check=True
@@ -243,7 +249,7 @@ def test_help_has_an_example(tmp_path: Path) -> None:
 
 
 def test_a_bad_port_is_said_plainly(tmp_path: Path) -> None:
-    """What is no port number is refused by name."""
+    """The error for something that is not a port number names the option."""
     for bad in ("x", "70000"):
         done = subprocess.run(
             [sys.executable, "-m", "lenscast", "--port", bad], capture_output=True, text=True
@@ -254,7 +260,7 @@ def test_a_bad_port_is_said_plainly(tmp_path: Path) -> None:
 
 
 def test_signaling_alone_serves_too(tmp_path: Path) -> None:
-    """`python -m signaling` prints the same line and ends as cleanly."""
+    """`python -m signaling` prints the same line and stops as cleanly."""
     with subprocess.Popen(
         [sys.executable, "-m", "signaling", "--json", "--no-open", *FREE_PORTS],
         stdout=subprocess.PIPE,
@@ -271,7 +277,7 @@ def test_signaling_alone_serves_too(tmp_path: Path) -> None:
 
 
 def test_a_phone_reaches_the_sender_page_by_https(tmp_path: Path) -> None:
-    """The phone's link works with the local CA trusted, by address."""
+    """If the local CA is trusted, the phone's link works by address."""
     with serving(tmp_path) as (_process, said):
         context = ssl.create_default_context(cafile=str(tmp_path / "lenscast" / "ca.pem"))
         with urllib.request.urlopen(said["sender"], context=context, timeout=5) as answer:
@@ -279,11 +285,11 @@ def test_a_phone_reaches_the_sender_page_by_https(tmp_path: Path) -> None:
 
 
 def test_no_key_is_logged_at_any_level(tmp_path: Path) -> None:
-    """The debug log of a start and of a visit holds neither key."""
+    """The debug log of a start and a visit holds no key."""
     file = tmp_path / "c.yaml"
     file.write_text("log: {level: debug}\n")
     with serving(tmp_path, "--config", str(file)) as (process, said):
-        # What somebody pasted after a question mark is not logged either.
+        # A query that somebody pasted is not logged either.
         visited = said["receiver"].replace("#", "?pasted=hush#")
         with urllib.request.urlopen(visited, timeout=5) as answer:
             assert answer.status == 200
@@ -296,7 +302,7 @@ def test_no_key_is_logged_at_any_level(tmp_path: Path) -> None:
 
 
 def test_coturn_writes_its_files_and_prints_three_lines(tmp_path: Path) -> None:
-    """`lenscast coturn DIR` writes the configuration; a second time it overwrites nothing."""
+    """`lenscast coturn DIR` writes the configuration; a second run overwrites nothing."""
     folder = tmp_path / "coturn"
     done = subprocess.run(
         [sys.executable, "-m", "lenscast", "coturn", str(folder)],

@@ -1,4 +1,4 @@
-"""The server as a whole: its two ports, its links, HTTPS, and health."""
+"""The server as a whole: its two ports, links, HTTPS, and health."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ async def get(url: str, folder: Path | None = None) -> HTTPResponse:
 
 
 async def test_health_counts_rooms_and_peers(tmp_path: Path) -> None:
-    """/healthz answers with numbers, as JSON, on both ports."""
+    """/healthz answers with counts as JSON, on both ports."""
     settings = config.from_values({"access": "open", "turn": {"mode": "none"}})
     async with running_server(settings, tmp_path) as server, client(server.receiver_link) as peer:
         await peer.register("receiver")
@@ -47,7 +47,7 @@ async def test_health_counts_rooms_and_peers(tmp_path: Path) -> None:
 
 
 async def test_health_has_the_relay_s_figures(tmp_path: Path) -> None:
-    """With the embedded relay its counts stand in /healthz."""
+    """With the embedded relay, /healthz holds its counts."""
     async with running_server(Config(), tmp_path) as server:
         said = json.loads((await get(f"http://127.0.0.1:{server.local_port}/healthz")).body)
         assert said["turn"] == "embedded"
@@ -56,7 +56,9 @@ async def test_health_has_the_relay_s_figures(tmp_path: Path) -> None:
 
 
 async def test_the_embedded_relay_is_named_by_how_a_client_came(tmp_path: Path) -> None:
-    """UDP first, then TCP, on the page's port; the laptop's own browser gets its local port."""
+    """A client gets the relay on its page's port, UDP first and then TCP; the laptop's own
+    browser gets the local port.
+    """
     async with running_server(config.from_values({"access": "open"}), tmp_path) as server:
         async with client(server.receiver_link) as peer:
             relay, stun = (await peer.register("receiver"))["turnConfig"]["iceServers"]
@@ -70,7 +72,9 @@ async def test_the_embedded_relay_is_named_by_how_a_client_came(tmp_path: Path) 
 async def test_stun_is_answered_on_both_ports_over_tcp_and_on_the_main_one_over_udp(
     tmp_path: Path,
 ) -> None:
-    """The port that serves the pages is the relay's too; UDP leaves from the address asked."""
+    """The port of the pages is the relay's too, and UDP answers come from the address that was
+    asked.
+    """
     async with running_server(Config(), tmp_path) as server:
         request = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
         for port in (server.port, server.local_port):
@@ -89,7 +93,7 @@ async def test_stun_is_answered_on_both_ports_over_tcp_and_on_the_main_one_over_
 
 
 async def test_plain_http_on_the_secure_port_is_sent_to_https(tmp_path: Path) -> None:
-    """One port for both: a plain request is answered with the same address, by https."""
+    """A plain HTTP request is redirected to the same address with https."""
     async with running_server(Config(), tmp_path) as server:
         answer = await get(f"http://127.0.0.1:{server.port}/sender?relay=1")
         assert answer.code == 307
@@ -97,7 +101,7 @@ async def test_plain_http_on_the_secure_port_is_sent_to_https(tmp_path: Path) ->
 
 
 async def test_the_trust_page_is_there_by_plain_http_and_by_https(tmp_path: Path) -> None:
-    """A phone that does not trust the certificate yet can read how to."""
+    """A phone that does not trust the certificate yet can read how to trust it."""
     async with running_server(Config(), tmp_path) as server:
         for scheme in ("http", "https"):
             answer = await get(f"{scheme}://127.0.0.1:{server.port}/trust", tmp_path)
@@ -105,14 +109,14 @@ async def test_the_trust_page_is_there_by_plain_http_and_by_https(tmp_path: Path
 
 
 async def test_the_certificate_is_good_for_the_address_of_the_phone_s_link(tmp_path: Path) -> None:
-    """With the CA trusted, the phone's link opens without a warning."""
+    """If the CA is trusted, the phone's link opens without a warning."""
     async with running_server(Config(), tmp_path) as server:
         answer = await get(server.sender_link.split("#")[0], tmp_path)
         assert answer.code == 200
 
 
 async def test_the_local_port_listens_on_loopback_alone(tmp_path: Path) -> None:
-    """What has no HTTPS is for this computer only."""
+    """Only this computer can reach the port without HTTPS."""
     async with running_server(Config(), tmp_path) as server:
         addresses = {s.getsockname()[0] for s in (p._listener for p in server._ports)}
         assert addresses == {"0.0.0.0", "127.0.0.1"}
@@ -120,7 +124,7 @@ async def test_the_local_port_listens_on_loopback_alone(tmp_path: Path) -> None:
 
 
 async def test_without_tls_the_port_speaks_plain_http(tmp_path: Path) -> None:
-    """Behind a proxy that speaks HTTPS: no certificate, no redirect, no trust page."""
+    """Behind a proxy that speaks HTTPS, there is no certificate, no redirect and no trust page."""
     settings = config.from_values(
         {"server": {"tls": "off", "public_url": "https://camera.example/"}, "access": "open"}
     )
@@ -133,7 +137,7 @@ async def test_without_tls_the_port_speaks_plain_http(tmp_path: Path) -> None:
 
 
 async def test_a_certificate_of_one_s_own_is_used(tmp_path: Path) -> None:
-    """With `tls: files` the operator's certificate is shown, and no CA is offered."""
+    """With `tls: files`, the server uses the operator's certificate and offers no CA."""
     async with running_server(Config(), tmp_path / "made") as _other:
         pass
     settings = config.from_values(
@@ -155,7 +159,7 @@ async def test_a_certificate_of_one_s_own_is_used(tmp_path: Path) -> None:
 async def test_turn_over_tls_is_offered_and_works_with_a_certificate_of_one_s_own(
     tmp_path: Path,
 ) -> None:
-    """With `tls: files` the port that serves the pages takes TURN inside TLS as well."""
+    """With `tls: files`, the port of the pages also accepts TURN inside TLS."""
     async with running_server(Config(), tmp_path / "made") as _other:
         pass
     files = {
@@ -186,7 +190,7 @@ async def test_turn_over_tls_is_offered_and_works_with_a_certificate_of_one_s_ow
 async def test_a_new_address_gets_into_the_certificate_while_running(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When the laptop changes networks, the certificate is renewed and the links follow."""
+    """When the laptop changes networks, the certificate is renewed and the links change."""
     monkeypatch.setattr("signaling.server.TICK_SECONDS", 0.05)
     found = ["192.0.2.2"]
     monkeypatch.setattr("signaling.host.addresses.lan_addresses", lambda: list(found))
@@ -204,7 +208,9 @@ async def test_a_new_address_gets_into_the_certificate_while_running(
 async def test_the_relay_follows_a_new_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When the laptop changes networks, UDP is answered at its new address, and not at the old."""
+    """When the laptop changes networks, UDP is answered at its new address and no longer at the
+    old one.
+    """
     monkeypatch.setattr("signaling.server.TICK_SECONDS", 0.05)
     found = ["127.0.0.2"]
     monkeypatch.setattr("signaling.host.addresses.lan_addresses", lambda: list(found))
@@ -220,7 +226,7 @@ async def test_the_relay_follows_a_new_address(
 async def test_the_relay_listens_where_the_server_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With `server.host` an address, UDP is not answered at the others."""
+    """If `server.host` is one address, UDP is not answered at the others."""
     monkeypatch.setattr("signaling.host.addresses.lan_addresses", lambda: ["127.0.0.3"])
     settings = config.from_values({"server": {"host": "127.0.0.2"}})
     async with running_server(settings, tmp_path) as server:
@@ -243,7 +249,7 @@ async def answers(server: SignalingServer, address: str) -> bool:
 
 
 async def test_the_public_name_stands_in_the_certificate(tmp_path: Path) -> None:
-    """A name that phones open is one that the local certificate is good for."""
+    """The local certificate is valid for the public name that phones open."""
     settings = config.from_values({"server": {"public_url": "https://camera.example:8443"}})
     async with running_server(settings, tmp_path) as server:
         assert "camera.example" in await certificate_names(server, tmp_path)
@@ -259,7 +265,7 @@ async def certificate_names(server: SignalingServer, folder: Path) -> set[str]:
 
 
 async def test_stopping_ends_every_socket_in_time(tmp_path: Path) -> None:
-    """A registered client is told with 1001, also one that is not registered yet."""
+    """Every client is closed with 1001, even one that has not registered yet."""
     settings = config.from_values({"access": "open"})
     async with (
         running_server(settings, tmp_path) as server,
@@ -277,7 +283,7 @@ async def test_stopping_ends_every_socket_in_time(tmp_path: Path) -> None:
 
 
 async def test_both_ports_are_free_again_when_one_could_not_be_had(tmp_path: Path) -> None:
-    """A start that fails leaves nothing listening."""
+    """A start that fails leaves no port open."""
     async with running_server(Config(), tmp_path) as first:
         settings = config.from_values({"server": {"port": 0, "local_port": first.local_port}})
         second = SignalingServer(settings, tmp_path)
@@ -287,7 +293,7 @@ async def test_both_ports_are_free_again_when_one_could_not_be_had(tmp_path: Pat
 
 
 async def test_open_access_has_a_secret_too(tmp_path: Path) -> None:
-    """A client may come back to the next process where links have no keys."""
+    """Even if links have no keys, a client can come back after a restart of the server."""
     settings = config.from_values({"access": "open"})
     async with (
         running_server(settings, tmp_path) as server,
@@ -303,7 +309,7 @@ async def test_open_access_has_a_secret_too(tmp_path: Path) -> None:
 
 
 async def test_the_metrics_are_those_of_this_server(tmp_path: Path) -> None:
-    """Rooms, peers by role and the relay's figures are read off when somebody asks."""
+    """Rooms, peers by role and the relay's figures are looked up on each request."""
     settings = config.from_values({"access": "open"})
     async with running_server(settings, tmp_path) as server, client(server.receiver_link) as peer:
         await peer.register("sender")

@@ -1,4 +1,4 @@
-"""Which TURN the configuration asks for."""
+"""The TURN servers that the configuration asks for."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from signaling.turn_mode import turn_servers
 
 
 def test_coturn_s_secret_is_read_from_its_file(tmp_path: Path) -> None:
-    """A secret by file gives the same credentials as one in the configuration."""
+    """A secret in a file gives the same credentials as one in the configuration."""
     (tmp_path / "secret").write_text("hush\n")
     urls = ["turn:192.0.2.1"]
     by_file = config.from_values(
@@ -32,7 +32,7 @@ def test_coturn_s_secret_is_read_from_its_file(tmp_path: Path) -> None:
 def test_a_secret_that_cannot_be_read_is_one_sentence(
     tmp_path: Path, content: str | bytes | None
 ) -> None:
-    """It names the file and the setting."""
+    """The error names the file and the setting."""
     file = tmp_path / "secret"
     if isinstance(content, bytes):
         file.write_bytes(content)

@@ -1,4 +1,4 @@
-"""Clients of the embedded relay that send any bytes: over UDP, TCP and TLS."""
+"""Clients of the embedded relay that can send any bytes: over UDP, TCP and TLS."""
 
 import asyncio
 import contextlib
@@ -19,13 +19,13 @@ HOST = "127.0.0.1"
 
 
 def relay_of(server: SignalingServer) -> EmbeddedTurn:
-    """The relay of a server that has one."""
+    """The relay of a server, which must have one."""
     assert isinstance(server.turn, EmbeddedTurn)
     return server.turn
 
 
 class Datagrams(asyncio.DatagramProtocol):
-    """Keeps what comes."""
+    """Keeps the datagrams that arrive."""
 
     def __init__(self) -> None:
         self.inbox: asyncio.Queue[bytes] = asyncio.Queue()
@@ -39,7 +39,7 @@ class Attacker:
 
     Attributes
     ----------
-    others: what has come that was no answer.
+    others: everything that has come and was not an answer.
     """
 
     def __init__(self, turn: EmbeddedTurn) -> None:
@@ -50,11 +50,11 @@ class Attacker:
         self.others: list[bytes] = []
 
     def send(self, data: bytes) -> None:
-        """Send bytes as they are, as one datagram where there are such."""
+        """Send bytes unchanged; over UDP, as one datagram."""
         raise NotImplementedError
 
     async def answer(self, message: bytes) -> stun.Message:
-        """Send a request; the answer that is for it, however much else comes before."""
+        """Send a request and return its answer, however many other messages come first."""
         self.send(message)
         async with asyncio.timeout(SECONDS):
             while True:
@@ -71,7 +71,7 @@ class Attacker:
         self.peer.nonce = nonce
 
     async def allocate(self) -> int:
-        """Allocate; the relayed port."""
+        """Allocate, and return the relayed port."""
         answer = await self.answer(signed(self.peer, Method.ALLOCATE, [transport()]))
         relayed = answer.get(Attribute.XOR_RELAYED_ADDRESS)
         assert relayed, code(answer)
@@ -80,7 +80,7 @@ class Attacker:
         return address[1]
 
     async def finish(self) -> None:
-        """Wait until the server has seen to everything, and give back what was allocated."""
+        """Wait until the server has handled everything, then delete the allocation."""
         raise NotImplementedError
 
     async def _next(self) -> bytes:
@@ -88,7 +88,7 @@ class Attacker:
 
 
 class UdpAttacker(Attacker):
-    """Each of its sends is a datagram."""
+    """Sends each message as a datagram."""
 
     def __init__(
         self, turn: EmbeddedTurn, sending: asyncio.DatagramTransport, receiving: Datagrams
@@ -110,7 +110,7 @@ class UdpAttacker(Attacker):
 
 
 class StreamAttacker(Attacker):
-    """Over TCP, or over TLS; the end of its connection is the end of its allocation."""
+    """Works over TCP or TLS; its allocation ends with its connection."""
 
     def __init__(
         self, turn: EmbeddedTurn, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -123,7 +123,7 @@ class StreamAttacker(Attacker):
         self._writer.write(data)
 
     async def finish(self) -> None:
-        # Bytes that announce more than comes keep the server waiting until the end of the stream.
+        # If the bytes announce more than comes, the server waits until the end of the stream.
         try:
             if self._writer.can_write_eof():
                 self._writer.write_eof()
@@ -132,10 +132,10 @@ class StreamAttacker(Attacker):
             async with asyncio.timeout(SECONDS):
                 while await self._reader.read(65536):
                     pass
-        except TimeoutError:  # One of the OSErrors below, and the only one that is a fault.
+        except TimeoutError:  # A subclass of OSError, below, but the only one that is a fault.
             raise
         except OSError:
-            pass  # The server has closed it already.
+            pass  # The server has already closed it.
 
     async def _next(self) -> bytes:
         head = await self._reader.readexactly(4)
@@ -145,7 +145,7 @@ class StreamAttacker(Attacker):
 
 
 def trusting() -> ssl.SSLContext:
-    """A client's end of TLS that takes any certificate."""
+    """A client's TLS context that accepts any certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -154,7 +154,7 @@ def trusting() -> ssl.SSLContext:
 
 @contextlib.asynccontextmanager
 async def attacker(server: SignalingServer, by: str) -> AsyncIterator[Attacker]:
-    """An attacker on a connection of its own."""
+    """Connect an attacker of its own."""
     turn = relay_of(server)
     if by == "udp":
         sending, receiving = await asyncio.get_running_loop().create_datagram_endpoint(

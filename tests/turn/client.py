@@ -1,4 +1,5 @@
-"""Clients of the embedded relay for tests: one of bytes alone, and a running relay for real ones.
+"""Clients of the embedded relay for tests: one that is only bytes, and a running relay for real
+ones.
 
 Owns `Harness`, which drives the core with a clock of its own, and `running_turn`.
 """
@@ -32,7 +33,7 @@ UNIX_TIME = 1_700_000_000.0
 
 
 class FakeClient:
-    """A client of the core: what it was sent, without a socket."""
+    """A client of the core without a socket; it keeps what was sent to it."""
 
     def __init__(self, name: str = "udp 198.51.100.7 4000") -> None:
         self.name = name
@@ -43,20 +44,20 @@ class FakeClient:
         self.is_slow = False
 
     def send(self, data: bytes | memoryview) -> bool:
-        """Keep it, unless slow."""
+        """Keep the message, unless the client is slow."""
         if self.is_slow:
             return False
         self.sent.append(bytes(data))
         return True
 
     def take(self) -> bytes | None:
-        """What came first, and forget it."""
+        """Return the oldest message and forget it."""
         return self.sent.pop(0) if self.sent else None
 
 
 @dataclass
 class Peer:
-    """A client with credentials, and where its allocation is."""
+    """A client with credentials, and its allocation."""
 
     client: FakeClient
     credentials: Credentials
@@ -65,14 +66,14 @@ class Peer:
 
     @property
     def key(self) -> bytes:
-        """The long-term key, worked out apart from the code under test."""
+        """The long-term key, computed independently of the code under test."""
         text = f"{self.credentials.username}:lenscast:{self.credentials.password}"
         return hashlib.md5(text.encode(), usedforsecurity=False).digest()
 
 
 @dataclass
 class Harness:
-    """The core with a clock that stands still until it is moved."""
+    """The core, with a clock that stands still until the test moves it."""
 
     limits: RelayLimits = field(default_factory=RelayLimits)
     lifetime: float = 3600
@@ -86,18 +87,18 @@ class Harness:
         self._ports = iter(range(4000, 60000))
 
     def stranger(self) -> FakeClient:
-        """A client at an address of its own."""
+        """Make a client at an address of its own."""
         return FakeClient(f"udp 198.51.100.7 {next(self._ports)}")
 
     def peer(self, peer_id: str) -> Peer:
-        """A client with credentials and a nonce, without an allocation."""
+        """Make a client with credentials and a nonce, but without an allocation."""
         credentials = self.access.issue(peer_id, UNIX_TIME + self.now - 1000)
         peer = Peer(self.stranger(), credentials)
         self.renew_nonce(peer)
         return peer
 
     def renew_nonce(self, peer: Peer) -> None:
-        """Ask for a nonce, as a client begins."""
+        """Ask for a nonce, as every client does first."""
         refused = self.exchange(peer.client, request(Method.ALLOCATE, [transport()]))
         assert refused is not None
         assert code(refused) == 401
@@ -106,11 +107,11 @@ class Harness:
         peer.nonce = nonce
 
     def give(self, client: FakeClient, data: bytes) -> None:
-        """Hand one packet to the relay."""
+        """Give one packet to the relay."""
         self.relay.receive(client, memoryview(bytearray(data)), self.now)
 
     def exchange(self, client: FakeClient, data: bytes) -> Message | None:
-        """Hand one packet to the relay, and read the one answer."""
+        """Give one packet to the relay, and read its one answer."""
         client.sent.clear()
         self.give(client, data)
         assert len(client.sent) <= 1
@@ -119,7 +120,7 @@ class Harness:
     def ask(
         self, peer: Peer, method: Method, attributes: Iterable[AttributeValue] = (), **more: Any
     ) -> Message:
-        """Make a signed request; the answer is signed as well, unless it refuses the signature."""
+        """Send a signed request. The answer must be signed too, unless it refuses the signature."""
         answer = self.exchange(peer.client, signed(peer, method, attributes, **more))
         assert answer is not None
         if answer.kind == Kind.SUCCESS or code(answer) not in (400, 401, 438):
@@ -127,13 +128,13 @@ class Harness:
         return answer
 
     def allocated(self, peer_id: str, *more: AttributeValue) -> Peer:
-        """A peer with an allocation."""
+        """Make a peer with an allocation."""
         peer = self.peer(peer_id)
         self.allocate(peer, *more)
         return peer
 
     def allocate(self, peer: Peer, *more: AttributeValue) -> Message:
-        """Have a peer allocate."""
+        """Make an allocation for a peer."""
         answer = self.ask(peer, Method.ALLOCATE, [transport(), *more])
         assert answer.kind == Kind.SUCCESS, code(answer)
         value = answer.get(Attribute.XOR_RELAYED_ADDRESS)
@@ -145,11 +146,11 @@ class Harness:
         return answer
 
     def permit(self, peer: Peer, other: Peer) -> None:
-        """Have one peer permit the other."""
+        """Make one peer permit the other."""
         assert code(self.ask_peer(peer, Method.CREATE_PERMISSION, other.port)) == 0
 
     def bind(self, peer: Peer, number: int, other: Peer) -> None:
-        """Have one peer bind a channel to the other."""
+        """Make one peer bind a channel to the other."""
         answer = self.ask_peer(peer, Method.CHANNEL_BIND, other.port, channel(number))
         assert code(answer) == 0
 
@@ -161,7 +162,7 @@ class Harness:
         *more: AttributeValue,
         host: str = RELAY_HOST,
     ) -> Message:
-        """A signed request that names a peer's address."""
+        """Send a signed request that names a peer's address."""
         transaction = secrets.token_bytes(12)
         named = (Attribute.XOR_PEER_ADDRESS, stun.xor_address(host, port, transaction))
         return self.ask(peer, method, [*more, named], transaction=transaction)
@@ -172,24 +173,24 @@ class Harness:
 
 
 def transport(number: int = 17) -> AttributeValue:
-    """REQUESTED-TRANSPORT."""
+    """The REQUESTED-TRANSPORT attribute."""
     return Attribute.REQUESTED_TRANSPORT, bytes((number, 0, 0, 0))
 
 
 def lifetime(seconds: int) -> AttributeValue:
-    """LIFETIME."""
+    """The LIFETIME attribute."""
     return Attribute.LIFETIME, seconds.to_bytes(4, "big")
 
 
 def channel(number: int) -> AttributeValue:
-    """CHANNEL-NUMBER."""
+    """The CHANNEL-NUMBER attribute."""
     return Attribute.CHANNEL_NUMBER, number.to_bytes(2, "big") + b"\0\0"
 
 
 def request(
     method: int, attributes: Iterable[AttributeValue] = (), *, kind: Kind = Kind.REQUEST
 ) -> bytes:
-    """A message without a signature."""
+    """Make a message without a signature."""
     return stun.encode(method, kind, secrets.token_bytes(12), attributes)
 
 
@@ -204,7 +205,7 @@ def signed(
     nonce: bytes | None = None,
     without: tuple[Attribute, ...] = (),
 ) -> bytes:
-    """A signed request; what is given replaces what is right."""
+    """Make a signed request; the arguments replace the correct values."""
     credentials = [
         (Attribute.USERNAME, (username or peer.credentials.username).encode()),
         (Attribute.REALM, b"lenscast"),
@@ -216,7 +217,7 @@ def signed(
 
 
 def send_indication(port: int, data: bytes, *more: AttributeValue, host: str = RELAY_HOST) -> bytes:
-    """A Send indication."""
+    """Make a Send indication."""
     transaction = secrets.token_bytes(12)
     peer = (Attribute.XOR_PEER_ADDRESS, stun.xor_address(host, port, transaction))
     attributes = [peer, *more, (Attribute.DATA, data)]
@@ -224,18 +225,18 @@ def send_indication(port: int, data: bytes, *more: AttributeValue, host: str = R
 
 
 def channel_data(number: int, data: bytes) -> bytes:
-    """ChannelData without padding."""
+    """Make ChannelData without padding."""
     return number.to_bytes(2, "big") + len(data).to_bytes(2, "big") + data
 
 
 def code(message: Message) -> int:
-    """The error code of an answer; 0: it is a success."""
+    """The error code of an answer; 0 for a success."""
     value = message.get(Attribute.ERROR_CODE)
     return value[2] * 100 + value[3] if value else 0
 
 
 def data_indication(packet: bytes | None) -> tuple[bytes, int]:
-    """What a Data indication brings and from which relayed port, as aioice reads it."""
+    """The data of a Data indication, and the relayed port it came from, as aioice reads them."""
     assert packet is not None
     message = aioice_stun.parse_message(packet)
     assert message.message_method == aioice_stun.Method.DATA
@@ -254,7 +255,7 @@ class RunningTurn:
     port: int
 
     def credentials(self, peer_id: str) -> tuple[str, str]:
-        """User name and password for a peer."""
+        """Return a user name and a password for a peer."""
         grant = self.turn.issue(peer_id, f"http://{self.host}:{self.port}", time.time())
         return grant.ice_servers[0]["username"], grant.ice_servers[0]["credential"]
 
@@ -294,7 +295,7 @@ def _listener(family: int, host: str) -> socket.socket:
 
 
 def pair(harness: Harness) -> tuple[Peer, Peer]:
-    """Two peers that permit each other."""
+    """Make two peers that permit each other."""
     ann, bob = harness.allocated("ann"), harness.allocated("bob")
     harness.permit(ann, bob)
     harness.permit(bob, ann)

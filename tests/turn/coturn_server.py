@@ -1,7 +1,7 @@
 """A real coturn for tests, and clients of it.
 
 Owns `running_coturn`, which runs the turnserver on the PATH from the files of turn.coturn,
-`needs_turnserver`, and TURN clients made of aioice. Imports `turn` and aioice.
+`needs_turnserver`, and TURN clients built on aioice.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ _ASK_AGAIN_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class RunningCoturn:
-    """A turnserver that answers, the files it runs from, and where it listens."""
+    """A turnserver that is ready, its files, and the address it listens on."""
 
     files: coturn.CoturnFiles
     address: str
@@ -67,7 +67,7 @@ class RunningCoturn:
         return self.files.config_lines()
 
     def log(self) -> str:
-        """What it has printed so far."""
+        """Everything that it has printed so far."""
         return self.log_file.read_text()
 
 
@@ -75,12 +75,12 @@ class RunningCoturn:
 async def running_coturn(
     directory: Path, address: str = "127.0.0.1", *more_addresses: str
 ) -> AsyncIterator[RunningCoturn]:
-    """Write coturn's files into `directory`/coturn and run it there on free ports.
+    """Write coturn's files into `directory`/coturn, and run it from there on free ports.
 
     Parameters
     ----------
-    directory: an empty one, for the files and the log.
-    address, more_addresses: where it listens; the first is where it relays.
+    directory: an empty directory, for the files and the log.
+    address, more_addresses: where coturn listens; it relays on the first.
     """
     addresses = (address, *more_addresses)
     port, *relay_ports = free_ports(1 + RELAY_PORTS)
@@ -120,7 +120,7 @@ class _BindingClient(asyncio.DatagramProtocol):
 
 
 async def _binding_answered(address: str, port: int) -> None:
-    # Not a connected socket: until coturn listens, each request would come back as an error.
+    # Not a connected socket: on that, each request would raise an error until coturn listens.
     transport, client = await asyncio.get_running_loop().create_datagram_endpoint(
         _BindingClient, local_addr=(address, 0)
     )
@@ -163,12 +163,12 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
 
 
 def credentials_for(server: RunningCoturn, peer_id: str, lifetime: float = 600) -> Credentials:
-    """What the server would be given for a peer now."""
+    """The credentials that Lenscast would give a peer now."""
     return ephemeral(server.secret, peer_id, time.time(), lifetime)
 
 
 class Inbox(asyncio.DatagramProtocol):
-    """What arrives at a relayed address."""
+    """Keeps what arrives at a relayed address."""
 
     def __init__(self) -> None:
         self.received: asyncio.Queue[tuple[bytes, tuple[str, int]]] = asyncio.Queue()
@@ -186,7 +186,7 @@ async def client(
     transport: str = "udp",
     host: str | None = None,
 ) -> AsyncIterator[TurnClient]:
-    """A TURN client without an allocation yet; the one it makes is deleted at the end."""
+    """A TURN client without an allocation. If it makes one, that is deleted at the end."""
     loop = asyncio.get_running_loop()
     to = (host or server.address, server.port)
     connection: asyncio.BaseTransport
@@ -209,10 +209,10 @@ async def client(
 
 
 def _fresh_socket(server: RunningCoturn, to: tuple[str, int]) -> socket.socket:
-    """Return a socket on a port that no client of this server has had.
+    """Return a socket on a port that no client of this server has used.
 
-    coturn keeps what it knows of a client's address for a minute: a second client on the same
-    port gets no answer that it can verify, or 437.
+    coturn remembers a client's address for a minute. A second client on the same port gets 437,
+    or no answer that it can verify.
     """
     while True:
         fresh = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -228,7 +228,7 @@ def _fresh_socket(server: RunningCoturn, to: tuple[str, int]) -> socket.socket:
 
 @dataclass(frozen=True)
 class Relayed:
-    """An allocation, its relayed address, and what arrives there."""
+    """An allocation, its relayed address, and the data that arrives there."""
 
     client: TurnClient
     inbox: Inbox
@@ -239,7 +239,7 @@ class Relayed:
 async def relayed(
     server: RunningCoturn, peer_id: str, transport: str = "udp", host: str | None = None
 ) -> AsyncIterator[Relayed]:
-    """An allocation made with good credentials."""
+    """Make an allocation with valid credentials."""
     good = credentials_for(server, peer_id)
     async with client(
         server, good.username, good.password, transport=transport, host=host
@@ -249,7 +249,7 @@ async def relayed(
 
 
 async def deliver(data: bytes, sender: Relayed, receiver: Relayed) -> None:
-    """Send data from one allocation to the other, again until it arrives from there."""
+    """Send data from one allocation to the other, repeatedly until it arrives."""
     async with asyncio.timeout(5):
         while True:
             await sender.client.send_data(data, receiver.address)
@@ -261,14 +261,14 @@ async def deliver(data: bytes, sender: Relayed, receiver: Relayed) -> None:
 
 
 async def refusal(request: Any) -> int | None:
-    """The error code with which a request is refused."""
+    """The error code that refuses a request."""
     with pytest.raises(stun.TransactionFailed) as caught:
         await request
     return caught.value.response.error_code
 
 
 async def permit(client: TurnClient, peer: str) -> None:
-    """Ask for a permission; nothing is sent to the peer."""
+    """Ask for a permission, without sending anything to the peer."""
     request = stun.Message(stun.Method.CREATE_PERMISSION, stun.Class.REQUEST)
     request.attributes["XOR-PEER-ADDRESS"] = (peer, 9)
     await client.request_with_retry(request)

@@ -1,4 +1,4 @@
-"""turn.access: who has credentials, and which nonces are good."""
+"""turn.access: which peers have credentials, and which nonces are valid."""
 
 import pytest
 from hypothesis import given, settings
@@ -10,12 +10,14 @@ CLIENT = "udp 198.51.100.7 4000"
 
 
 def access(unix_time: float = 1000.0) -> Access:
-    """Credentials for 60 s, nonces for 600 s."""
+    """Credentials are valid for 60 s, nonces for 600 s."""
     return Access(60, 600, lambda: unix_time)
 
 
 def test_a_peer_is_known_while_it_has_credentials() -> None:
-    """From the issue to the revocation, whatever the expiry says; nobody else is."""
+    """A peer is known from the issue of its credentials until they are revoked, even after they
+    expire.
+    """
     gate = access()
     username = gate.issue("ann", 1000).username.encode()
     assert gate.peer_of(username) == "ann"
@@ -26,7 +28,7 @@ def test_a_peer_is_known_while_it_has_credentials() -> None:
 
 
 def test_credentials_expire() -> None:
-    """They are good for less than their lifetime."""
+    """Credentials are no longer valid when their lifetime is over."""
     issued = access().issue("ann", 1000)
     assert issued.expires == 1060
     assert not access(1059.9).is_expired(issued.username.encode())
@@ -34,7 +36,7 @@ def test_credentials_expire() -> None:
 
 
 def test_secrets_are_of_one_process() -> None:
-    """Another process has other passwords and other nonces."""
+    """Each process makes other passwords and other nonces."""
     one, two = access(), access()
     assert one.issue("ann", 1000).password != two.issue("ann", 1000).password
     assert not two.is_fresh(one.nonce(CLIENT, 5), CLIENT, 5)
@@ -42,7 +44,7 @@ def test_secrets_are_of_one_process() -> None:
 
 @pytest.mark.parametrize("name", [b"", b":", b"1060", b"x:ann", b"-5:ann", b"\xff:ann", b"1060:"])
 def test_user_names_of_another_form(name: bytes) -> None:
-    """They are nobody's, and expired."""
+    """A user name of another form belongs to nobody and counts as expired."""
     gate = access()
     gate.issue("ann", 1000)
     assert gate.peer_of(name) is None
@@ -50,7 +52,7 @@ def test_user_names_of_another_form(name: bytes) -> None:
 
 
 def test_a_nonce_is_for_one_client_and_some_time() -> None:
-    """It is good for its lifetime, from the same transport, address and port alone."""
+    """A nonce is valid for its lifetime, and only from the same transport, address and port."""
     gate = access()
     nonce = gate.nonce(CLIENT, 5.7)
     assert gate.is_fresh(nonce, CLIENT, 5.7)
@@ -61,7 +63,7 @@ def test_a_nonce_is_for_one_client_and_some_time() -> None:
 
 
 def test_a_nonce_cannot_be_made_to_last() -> None:
-    """With another time in front it is not good; nor is one from the future."""
+    """A nonce whose time was changed is not valid, nor is one from the future."""
     gate = access()
     old = gate.nonce(CLIENT, 5)
     younger = gate.nonce("other", 500)[:8] + old[8:]
@@ -72,5 +74,5 @@ def test_a_nonce_cannot_be_made_to_last() -> None:
 @settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_made_up_nonces(nonce: bytes) -> None:
-    """They are not good, and nothing is raised."""
+    """Invented nonces are not valid and raise no exception."""
     assert not access().is_fresh(nonce, CLIENT, 5)

@@ -1,4 +1,4 @@
-"""The checks of STUN and TURN servers, against a real coturn in each condition."""
+"""The checks of STUN and TURN servers, against a real coturn in different conditions."""
 
 import asyncio
 import re
@@ -30,7 +30,7 @@ Rewrite = Callable[[str], str]
 async def altered_coturn(
     folder: Path, monkeypatch: pytest.MonkeyPatch, rewrite: Rewrite
 ) -> AsyncIterator[coturn_server.RunningCoturn]:
-    """A coturn that runs from a rewritten turnserver.conf."""
+    """Run a coturn from a modified turnserver.conf."""
     write = coturn.write
 
     def altered(*arguments: object, **named: object) -> coturn.CoturnFiles:
@@ -46,17 +46,19 @@ async def altered_coturn(
 
 
 def open_to_all(conf: str) -> str:
-    """The fault that makes an open relay."""
+    """Change the configuration so that the relay is open."""
     return re.sub(r"(?m)^(use-auth-secret|static-auth-secret=.*)$", "", conf) + "\nno-auth\n"
 
 
 def without_own_address(conf: str) -> str:
-    """The fault of a configuration that denies private peers, its own address included."""
+    """Change the configuration so that it denies all private peers, coturn's own address
+    included.
+    """
     return re.sub(r"(?m)^allowed-peer-ip=.*$", "", conf)
 
 
 async def fault_of(work: object) -> Fault:
-    """The kind of the error that a check ends in."""
+    """The kind of fault that a check ends with."""
     with pytest.raises(CheckError) as caught:
         await work  # type: ignore[misc]
     return caught.value.fault
@@ -94,7 +96,7 @@ def test_a_url_is_read_as_browsers_read_it(url: str, expected: tuple[str, str, i
     ],
 )
 def test_a_url_that_browsers_refuse_is_refused(url: str) -> None:
-    """One such URL would make a browser refuse the whole configuration."""
+    """A URL that would make a browser refuse the whole configuration is refused."""
     with pytest.raises(CheckError) as caught:
         checks.parse(url)
     assert caught.value.fault is Fault.BAD_URL
@@ -102,7 +104,9 @@ def test_a_url_that_browsers_refuse_is_refused(url: str) -> None:
 
 @needs_turnserver
 async def test_a_good_relay_passes_every_check(tmp_path: Path) -> None:
-    """Over UDP and TCP: an address, all packets back in order of milliseconds, nobody let in."""
+    """Over UDP and TCP, a good relay tells the address, returns all packets within milliseconds,
+    and lets no stranger in.
+    """
     async with running_coturn(tmp_path) as running:
         good = credentials_for(running, "doctor")
         for url in running.urls:
@@ -127,7 +131,7 @@ async def test_allocations_are_given_back(tmp_path: Path) -> None:
 
 @needs_turnserver
 async def test_a_wrong_secret_is_told_from_silence(tmp_path: Path) -> None:
-    """Credentials that the server does not accept are named as such, missing ones too."""
+    """Credentials that the server does not accept are reported as such, and so are missing ones."""
     async with running_coturn(tmp_path) as running:
         good = credentials_for(running, "doctor")
         for url in running.urls:
@@ -139,7 +143,9 @@ async def test_a_wrong_secret_is_told_from_silence(tmp_path: Path) -> None:
 
 @needs_turnserver
 async def test_an_open_relay_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that gives an allocation without credentials fails, though it relays well."""
+    """A server that gives an allocation without credentials fails the check, even if it relays
+    well.
+    """
     async with altered_coturn(tmp_path, monkeypatch, open_to_all) as running:
         server = checks.parse(running.urls[0])
         assert (await checks.measure(server, "any", "thing", packets=5)).received == 5
@@ -147,7 +153,7 @@ async def test_an_open_relay_is_found(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 class AnyPassword(asyncio.DatagramProtocol):
-    """A TURN server that challenges, and then accepts whatever password comes."""
+    """A TURN server that asks for credentials, and then accepts any password."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.DatagramTransport, transport)
@@ -170,7 +176,7 @@ class AnyPassword(asyncio.DatagramProtocol):
 
 
 async def test_a_relay_that_accepts_any_password_is_found() -> None:
-    """It counts as open too, although it asks for a password and signs with a key of its own."""
+    """A relay that accepts any password counts as open, although it asks for one."""
     transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
         AnyPassword, local_addr=("127.0.0.1", 0)
     )
@@ -186,7 +192,9 @@ async def test_a_relay_that_accepts_any_password_is_found() -> None:
 async def test_a_relay_that_denies_its_own_address_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two peers that both relay could not meet: the server answers 403."""
+    """A relay that answers 403 for its own address fails, because two relayed peers could not
+    meet.
+    """
     async with altered_coturn(tmp_path, monkeypatch, without_own_address) as running:
         good = credentials_for(running, "doctor")
         work = checks.measure(checks.parse(running.urls[0]), good.username, good.password)
@@ -210,7 +218,7 @@ async def test_a_relay_over_tls_is_verified(
 
     async with altered_coturn(tmp_path, monkeypatch, with_tls) as running:
         good = credentials_for(running, "doctor")
-        # coturn tells TLS from plain TCP by itself, on the same port.
+        # On one port, coturn itself tells TLS from plain TCP.
         server = checks.parse(f"turns:127.0.0.1:{running.port}?transport=tcp")
         context = ssl.create_default_context(cafile=str(ca / "ca.pem"))
         measured = await checks.measure(
@@ -223,7 +231,7 @@ async def test_a_relay_over_tls_is_verified(
 
 @pytest.mark.parametrize("query", ["", "?transport=tcp"])
 async def test_a_closed_port_is_told_at_once(query: str) -> None:
-    """Where nothing listens, nobody waits for a timeout."""
+    """If nothing listens on the port, the check ends without waiting for a timeout."""
     server = checks.parse(f"turn:127.0.0.1:{free_port()}{query}")
     async with asyncio.timeout(checks.ANSWER_SECONDS / 2):
         assert await fault_of(checks.measure(server, "ann", "secret")) is Fault.REFUSED
@@ -231,7 +239,7 @@ async def test_a_closed_port_is_told_at_once(query: str) -> None:
 
 
 async def test_silence_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that says nothing is given up after the time for one answer."""
+    """The check gives up on a silent server after the time for one answer."""
     monkeypatch.setattr(checks, "ANSWER_SECONDS", 0.3)
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute,
@@ -247,7 +255,9 @@ async def test_silence_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_what_is_no_turn_server_is_one_fault(caplog: pytest.LogCaptureFixture) -> None:
-    """A server that breaks off or answers nonsense gives a fault, and nothing is logged."""
+    """A server that closes the connection or answers nonsense gives one fault, and nothing is
+    logged.
+    """
 
     async def nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(100)
@@ -263,6 +273,8 @@ async def test_what_is_no_turn_server_is_one_fault(caplog: pytest.LogCaptureFixt
 
 
 async def test_an_unknown_name_is_named() -> None:
-    """A host name that does not resolve (RFC 6761: .invalid never does) is a fault of its own."""
+    """A host name that does not resolve has a fault of its own (RFC 6761: .invalid never
+    resolves).
+    """
     server = checks.parse("turn:turn.invalid")
     assert await fault_of(checks.measure(server, "ann", "secret")) is Fault.UNKNOWN_HOST

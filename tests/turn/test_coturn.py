@@ -1,4 +1,4 @@
-"""turn.coturn: the written files, and a real turnserver that runs from them."""
+"""turn.coturn: the files that it writes, and a real turnserver that runs from them."""
 
 import contextlib
 import os
@@ -37,7 +37,7 @@ from tests.turn.coturn_server import (
 from turn import coturn
 from turn.credentials import ephemeral
 
-# The special-purpose registries of IANA (RFC 6890), but `::`, which coturn refuses by itself.
+# IANA's special-purpose registries (RFC 6890), without `::`, which coturn itself refuses.
 SPECIAL = [
     *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"),
     *("172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16"),
@@ -48,7 +48,7 @@ SPECIAL = [
 
 
 def options(files: coturn.CoturnFiles) -> list[tuple[str, str]]:
-    """The options of turnserver.conf, in their order; "" where there is no value."""
+    """The options of turnserver.conf in their order; "" for an option without a value."""
     lines = files.turnserver_conf.read_text().splitlines()
     pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
     return [(name, value) for name, _, value in pairs]
@@ -68,7 +68,7 @@ def compose(files: coturn.CoturnFiles) -> Any:
 
 
 def test_secret_is_fresh(tmp_path: Path) -> None:
-    """Each set of files has its own secret of 256 bits, and both files hold the same."""
+    """Each set of files has its own 256-bit secret, and both files hold the same one."""
     first, second = (coturn.write(tmp_path / name, ["192.0.2.7"]) for name in ("a", "b"))
     assert re.fullmatch(r"[0-9a-f]{64}", first.secret_file.read_text())
     assert values(first, "static-auth-secret") == [first.secret_file.read_text()]
@@ -83,7 +83,7 @@ def test_secret_stands_nowhere_else(tmp_path: Path) -> None:
 
 
 def test_modes(tmp_path: Path) -> None:
-    """Only their owner reads the two files with the secret, and nothing else is left behind."""
+    """Only their owner can read the two files with the secret, and nothing else is left behind."""
     files = coturn.write(tmp_path, ["192.0.2.7"])
     modes = {p.name: stat.S_IMODE(p.stat().st_mode) & 0o077 for p in tmp_path.iterdir()}
     assert set(modes) == {"turnserver.conf", "compose.yaml", "secret"}
@@ -92,7 +92,7 @@ def test_modes(tmp_path: Path) -> None:
 
 
 def test_container_runs_as_the_owner(tmp_path: Path) -> None:
-    """The container's user owns turnserver.conf, and is not root unless that is asked for."""
+    """The container runs as the owner of turnserver.conf, who is not root unless asked for."""
     files = coturn.write(tmp_path, ["192.0.2.7"])
     owner = files.turnserver_conf.stat()
     assert compose(files)["user"] == f"{owner.st_uid}:{owner.st_gid}"
@@ -103,7 +103,9 @@ def test_container_runs_as_the_owner(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["turnserver.conf", "compose.yaml", "secret"])
 def test_overwrites_nothing(tmp_path: Path, name: str) -> None:
-    """A file that is there is kept, none is added, and the error names it and the next step."""
+    """If one of the files exists, it is kept and none is added; the error names it and the next
+    step.
+    """
     (tmp_path / name).write_text("mine")
     with pytest.raises(coturn.CoturnExists, match=re.escape(str(tmp_path / name))) as caught:
         coturn.write(tmp_path, ["192.0.2.7"])
@@ -131,13 +133,15 @@ def test_config_lines(tmp_path: Path) -> None:
 
 
 def test_relative_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The path of the secret is absolute, whatever the directory was called."""
+    """The path of the secret is absolute, however the directory was given."""
     monkeypatch.chdir(tmp_path)
     assert coturn.write(Path("here"), ["192.0.2.7"]).secret_file == tmp_path / "here" / "secret"
 
 
 def test_several_addresses(tmp_path: Path) -> None:
-    """It listens on each address and relays on the first of IPv4, which alone is allowed."""
+    """coturn listens on each address and relays on the first IPv4 address, the only one it
+    allows.
+    """
     given = ["fd00::2", "192.0.2.7", "10.1.1.1", "192.0.2.7"]
     files = coturn.write(tmp_path, given, port=5000)
     assert values(files, "listening-ip") == ["fd00::2", "192.0.2.7", "10.1.1.1"]
@@ -153,7 +157,7 @@ def test_several_addresses(tmp_path: Path) -> None:
 
 
 def test_loopback_peers_only_on_loopback(tmp_path: Path) -> None:
-    """Loopback peers are possible only where the relay itself is on loopback."""
+    """Loopback peers are allowed only if the relay itself is on loopback."""
     beside = coturn.write(tmp_path / "beside", ["192.0.2.7", "127.0.0.1"])
     alone = coturn.write(tmp_path / "alone", ["127.0.0.1"])
     assert not values(beside, "allow-loopback-peers")
@@ -165,28 +169,30 @@ def test_loopback_peers_only_on_loopback(tmp_path: Path) -> None:
     [[], ["fd00::2"], ["0.0.0.0"], ["::"], ["224.0.0.1"], ["example.org"], ["192.0.2.0/24"]],
 )
 def test_addresses_of_no_use(tmp_path: Path, addresses: list[str]) -> None:
-    """Names, networks, wildcards, multicast and a lack of IPv4 are refused, and nothing written."""
+    """Names, networks, wildcards, multicast and lists without IPv4 are refused, and nothing is
+    written.
+    """
     with pytest.raises(coturn.CoturnError):
         coturn.write(tmp_path / "new", addresses)
     assert not (tmp_path / "new").exists()
 
 
 def test_an_address_cannot_add_options(tmp_path: Path) -> None:
-    """Text that is more than an address does not get into the configuration."""
+    """Text after an address does not get into the configuration."""
     with pytest.raises(coturn.CoturnError):
         coturn.write(tmp_path, ["192.0.2.7\nno-auth"])
 
 
 @pytest.mark.parametrize("ports", [(0, 1, 2), (3478, 9, 8), (3478, 3000, 4000), (3478, 1, 65536)])
 def test_ports_of_no_use(tmp_path: Path, ports: tuple[int, int, int]) -> None:
-    """Ports out of range, in the wrong order or used twice are refused."""
+    """Ports that are out of range, in the wrong order or used twice are refused."""
     port, low, high = ports
     with pytest.raises(coturn.CoturnError):
         coturn.write(tmp_path, ["192.0.2.7"], port=port, min_port=low, max_port=high)
 
 
 def test_hardening(tmp_path: Path) -> None:
-    """The options that hold a relay back are there, and none that undoes them."""
+    """The options that restrict a relay are set, and no option undoes them."""
     files = coturn.write(tmp_path, ["192.0.2.7"])
     names = [name for name, _ in options(files)]
     assert names[0] == "log-file"
@@ -202,7 +208,9 @@ def test_hardening(tmp_path: Path) -> None:
 
 
 def test_denied_ranges(tmp_path: Path) -> None:
-    """The denied ranges are the special-purpose networks, each as one range, none as CIDR."""
+    """The denied ranges are the special-purpose networks, each written as one range and not as
+    CIDR.
+    """
     networks: list[IPv4Network | IPv6Network] = []
     for value in values(coturn.write(tmp_path, ["192.0.2.7"]), "denied-peer-ip"):
         low, _, high = value.partition("-")
@@ -210,7 +218,7 @@ def test_denied_ranges(tmp_path: Path) -> None:
         assert type(first) is type(last)
         networks += summarize_address_range(first, last)
     assert networks == [ip_network(text) for text in SPECIAL]
-    # coturn takes a range that starts at `::` for one that starts before every IPv4 address.
+    # To coturn, a range that starts at `::` starts before every IPv4 address.
     assert IPv6Address("::") not in [network.network_address for network in networks]
 
 
@@ -233,7 +241,7 @@ def test_compose(tmp_path: Path) -> None:
 
 
 def test_document(tmp_path: Path) -> None:
-    """docs/turn.md names the ports and the limits that are written."""
+    """docs/turn.md names the ports and limits that are written."""
     files = coturn.write(tmp_path, ["192.0.2.7"])
     text = (Path(__file__).parents[2] / "docs" / "turn.md").read_text()
     (low,), (high,), (port,) = (
@@ -260,7 +268,7 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runn
 @needs_turnserver
 @pytest.mark.parametrize("transports", [("udp", "udp"), ("tcp", "udp"), ("tcp", "tcp")])
 async def test_relay_to_relay(server: RunningCoturn, transports: tuple[str, str]) -> None:
-    """Two peers with good credentials exchange data, each through its own allocation."""
+    """Two peers with valid credentials exchange data, each through its own allocation."""
     async with (
         relayed(server, "a", transports[0]) as alpha,
         relayed(server, "b", transports[1]) as beta,
@@ -268,7 +276,7 @@ async def test_relay_to_relay(server: RunningCoturn, transports: tuple[str, str]
         for relay in (alpha, beta):
             assert relay.address[0] == server.address
             assert server.min_port <= relay.address[1] <= server.max_port
-        # A relay lets in only whom its client has sent to (RFC 8656 section 9).
+        # A relay passes data only from peers that its client has sent to (RFC 8656 9).
         await beta.client.send_data(b"opens the way back", alpha.address)
         await deliver(b"from a", alpha, beta)
         await deliver(b"from b", beta, alpha)
@@ -285,7 +293,7 @@ async def test_wrong_password(server: RunningCoturn) -> None:
 
 @needs_turnserver
 async def test_password_of_another_peer(server: RunningCoturn) -> None:
-    """A password is good for its own user name only."""
+    """A password is valid for its own user name only."""
     good = credentials_for(server, "ann")
     async with client(server, good.username.replace("ann", "bob"), good.password) as bob:
         assert await refusal(bob.connect()) == 401
@@ -293,7 +301,7 @@ async def test_password_of_another_peer(server: RunningCoturn) -> None:
 
 @needs_turnserver
 async def test_expired(server: RunningCoturn) -> None:
-    """Credentials whose time has passed get 401."""
+    """Expired credentials get 401."""
     old = ephemeral(server.secret, "late", time.time() - 3600, 600)
     async with client(server, old.username, old.password) as late:
         assert await refusal(late.connect()) == 401
@@ -301,7 +309,7 @@ async def test_expired(server: RunningCoturn) -> None:
 
 @needs_turnserver
 async def test_no_credentials(server: RunningCoturn) -> None:
-    """Nobody relays without credentials."""
+    """Nobody can relay without credentials."""
     async with client(server, "", "") as nobody:
         request = stun.Message(stun.Method.ALLOCATE, stun.Class.REQUEST)
         request.attributes["REQUESTED-TRANSPORT"] = UDP_TRANSPORT
@@ -310,7 +318,7 @@ async def test_no_credentials(server: RunningCoturn) -> None:
 
 @needs_turnserver
 async def test_no_tcp_relay(server: RunningCoturn) -> None:
-    """An allocation that would open TCP connections (RFC 6062) gets 442."""
+    """A request for an allocation that opens TCP connections (RFC 6062) gets 442."""
     good = credentials_for(server, "tcp-relay")
     async with client(server, good.username, good.password) as peer:
         request = stun.Message(stun.Method.ALLOCATE, stun.Class.REQUEST)
@@ -320,7 +328,9 @@ async def test_no_tcp_relay(server: RunningCoturn) -> None:
 
 @needs_turnserver
 async def test_denied_peers(server: RunningCoturn) -> None:
-    """Both ends and the middle of every special-purpose IPv4 network get 403, multicast too."""
+    """The first, middle and last address of every special-purpose IPv4 network get 403,
+    multicast too.
+    """
     good = credentials_for(server, "prober")
     own = ip_address(server.address)
     networks = [ip_network(text) for text in SPECIAL if ":" not in text]
@@ -334,7 +344,7 @@ async def test_denied_peers(server: RunningCoturn) -> None:
 
 @needs_turnserver
 async def test_denied_loopback(server: RunningCoturn) -> None:
-    """On loopback too, only the relay's own address is allowed."""
+    """Only the relay's own address is allowed, on loopback too."""
     good = credentials_for(server, "loop")
     async with client(server, good.username, good.password) as peer:
         await peer.connect()
@@ -345,7 +355,7 @@ async def test_denied_loopback(server: RunningCoturn) -> None:
 
 @needs_turnserver
 async def test_ipv6_peers(server: RunningCoturn) -> None:
-    """No IPv6 peer is accepted, and no IPv4 address in IPv6 clothing (CVE-2026-27624)."""
+    """No IPv6 peer is accepted, and no IPv4 address written as IPv6 (CVE-2026-27624)."""
     good = credentials_for(server, "six")
     async with client(server, good.username, good.password) as peer:
         await peer.connect()
@@ -355,7 +365,7 @@ async def test_ipv6_peers(server: RunningCoturn) -> None:
 
 @needs_turnserver
 async def test_public_peers(server: RunningCoturn) -> None:
-    """Peers in the internet are allowed, also right beside the denied ranges."""
+    """Peers on the internet are allowed, even right next to the denied ranges."""
     good = credentials_for(server, "public")
     async with client(server, good.username, good.password) as peer:
         await peer.connect()
@@ -365,7 +375,7 @@ async def test_public_peers(server: RunningCoturn) -> None:
 
 @needs_turnserver
 async def test_quota_is_for_each_peer(server: RunningCoturn) -> None:
-    """A peer uses up its own allocations (486), under whatever user names, not those of others."""
+    """A peer can use up only its own allocations (486), whatever user names it uses."""
     async with contextlib.AsyncExitStack() as stack:
         for i in range(coturn.USER_QUOTA):
             good = credentials_for(server, "greedy", 600 + i)
@@ -380,10 +390,10 @@ async def test_quota_is_for_each_peer(server: RunningCoturn) -> None:
 
 
 def eth_address() -> str:
-    """The address from which this host would send to another network."""
+    """The address that this host would send from to another network."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.250", 9))  # sends nothing
+            probe.connect(("192.0.2.250", 9))  # Sends nothing.
         except OSError:
             pytest.skip("this host is on no network")
         address: str = probe.getsockname()[0]
@@ -392,7 +402,9 @@ def eth_address() -> str:
 
 @needs_turnserver
 async def test_on_a_network_address(tmp_path: Path) -> None:
-    """On a network's address it relays there, whichever way a client came, not to loopback."""
+    """On a network address, coturn relays there and not to loopback, whichever address a client
+    uses.
+    """
     address = eth_address()
     async with running_coturn(tmp_path, address, "127.0.0.1") as server:
         good = credentials_for(server, "lan")
@@ -405,14 +417,14 @@ async def test_on_a_network_address(tmp_path: Path) -> None:
 
 
 def open_files(pid: int) -> set[str]:
-    """The files that a process has open, where the system can say."""
+    """The files that a process has open, if the system can tell."""
     descriptors = Path(f"/proc/{pid}/fd")
     names = {os.readlink(link) for link in descriptors.iterdir()} if descriptors.exists() else set()
     return {name for name in names if name.startswith("/")}
 
 
 def traces(pid: int) -> list[Path]:
-    """What a turnserver leaves in the system's directories unless it is told otherwise."""
+    """The files that a turnserver leaves in the system's directories by default."""
     places = [Path(place) for place in ("/var/log", "/var/run", "/var/tmp", "/tmp")]
     names = (f"turn_{pid}_*", "turnserver.pid")
     return [path for place in places for name in names for path in place.glob(name)]
@@ -420,7 +432,7 @@ def traces(pid: int) -> list[Path]:
 
 @needs_turnserver
 async def test_leaves_nothing_behind(tmp_path: Path) -> None:
-    """It opens no file but its own output, and the directory is as it was written."""
+    """coturn opens no file but its own output, and leaves the directory as it was written."""
     async with running_coturn(tmp_path) as server, relayed(server, "a"):
         assert open_files(server.pid) <= {"/dev/null", str(server.log_file)}
     written = {path.name for path in server.files.turnserver_conf.parent.iterdir()}
@@ -430,7 +442,7 @@ async def test_leaves_nothing_behind(tmp_path: Path) -> None:
 
 @needs_turnserver
 async def test_log(tmp_path: Path) -> None:
-    """The log warns of nothing but loopback and holds neither the secret nor a password."""
+    """The log warns only about loopback, and holds neither the secret nor a password."""
     async with running_coturn(tmp_path) as server:
         async with relayed(server, "a"):
             pass

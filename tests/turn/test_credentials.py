@@ -27,7 +27,7 @@ def test_known_answer() -> None:
     lifetime=st.floats(60, 86400),
 )
 def test_shape(secret: str, peer_id: str, now: float, lifetime: float) -> None:
-    """The user name is the expiry in whole seconds, a colon and the peer; the rest follows."""
+    """The user name is the expiry in whole seconds, a colon and the peer's id."""
     credentials = ephemeral(secret, peer_id, now, lifetime)
     expiry, _, peer = credentials.username.partition(":")
     assert peer == peer_id
@@ -38,12 +38,12 @@ def test_shape(secret: str, peer_id: str, now: float, lifetime: float) -> None:
 
 
 def test_secret_as_bytes_or_text() -> None:
-    """A secret given as text is its UTF-8 bytes."""
+    """A secret given as text counts as its UTF-8 bytes."""
     assert ephemeral("schlüssel", "p", 0, 60) == ephemeral("schlüssel".encode(), "p", 0, 60)
 
 
 def test_password_is_not_shown() -> None:
-    """The text of credentials does not hold the password."""
+    """The text form of credentials does not hold the password."""
     credentials = ephemeral("north", "p1", 0, 60)
     assert credentials.password not in repr(credentials)
     assert credentials.password not in str(credentials)

@@ -1,4 +1,4 @@
-"""turn.embedded: what peers are told, and real clients of the running relay."""
+"""turn.embedded: what peers get, and real clients of the running relay."""
 
 import asyncio
 import contextlib
@@ -35,12 +35,12 @@ needs_uclient = pytest.mark.skipif(
 Address = tuple[str, int]
 
 
-# What peers are told
+# What peers get
 
 
 @asynccontextmanager
 async def told(**options: Any) -> AsyncIterator[EmbeddedTurn]:
-    """A relay that was started with ports 8443 and 8080, on no address of the network."""
+    """A relay that was started with ports 8443 and 8080, on no network address."""
     turn = EmbeddedTurn(credential_seconds=600, **options)
     turn._port, turn._local_port = 8443, 8080
     yield turn
@@ -66,7 +66,7 @@ async def told(**options: Any) -> AsyncIterator[EmbeddedTurn]:
     ],
 )
 async def test_urls(origin: str, host: str, udp: int, tcp: int) -> None:
-    """The relay is named by the address at which the page was reached, UDP first."""
+    """The relay's URLs name the address where the peer reached its page, UDP first."""
     async with told() as turn:
         relay, stun_server = turn.issue("ann", origin, 1000).ice_servers
     assert relay["urls"] == [
@@ -85,14 +85,16 @@ async def test_urls(origin: str, host: str, udp: int, tcp: int) -> None:
     ],
 )
 async def test_urls_behind_a_proxy(origin: str, host: str, udp: int, tcp: int) -> None:
-    """A proxy passes no TURN on: the server's own port is named, whatever the origin says."""
+    """A proxy does not forward TURN, so the URLs name the server's own port, whatever the origin
+    is.
+    """
     async with told(behind_proxy=True) as turn:
         urls = turn.issue("ann", origin, 1000).ice_servers[0]["urls"]
     assert urls == [f"turn:{host}:{udp}?transport=udp", f"turn:{host}:{tcp}?transport=tcp"]
 
 
 async def test_urls_with_tls() -> None:
-    """TURN over TLS comes last, and not on the local port, which has no TLS."""
+    """TURN over TLS comes last, and never on the local port, which has no TLS."""
     async with told(tls=True) as turn:
         far = turn.issue("ann", "https://192.0.2.1:8443", 1000).ice_servers[0]["urls"]
         near = turn.issue("ann", "http://localhost:8080", 1000).ice_servers[0]["urls"]
@@ -101,7 +103,7 @@ async def test_urls_with_tls() -> None:
 
 
 async def test_grants() -> None:
-    """Credentials are of the peer and expire; no secret is shown."""
+    """Credentials belong to the peer and expire, and no secret is shown."""
     async with told() as turn:
         servers: TurnServers = turn
         grant = servers.issue("ann", "https://192.0.2.1:8443", 1000)
@@ -121,7 +123,7 @@ async def test_grants() -> None:
 async def client(
     running: RunningTurn, peer_id: str, transport: str, *, password: str | None = None
 ) -> AsyncIterator[TurnClient]:
-    """An aioice client with credentials, without an allocation yet."""
+    """Connect an aioice client with credentials, but without an allocation."""
     username, good = running.credentials(peer_id)
     to = (running.host, running.port)
     loop = asyncio.get_running_loop()
@@ -146,13 +148,13 @@ async def client(
 
 
 async def arriving(at: TurnClient) -> tuple[bytes, Address]:
-    """What comes next at a client."""
+    """Wait for the next data at a client."""
     assert isinstance(at.receiver, Inbox)
     return await asyncio.wait_for(at.receiver.received.get(), 5)
 
 
 async def ask(by: TurnClient, method: stun.Method, to: Address, **attributes: int) -> None:
-    """A request that names a peer."""
+    """Send a request that names a peer."""
     request = stun.Message(method, stun.Class.REQUEST)
     request.attributes["XOR-PEER-ADDRESS"] = to
     for name, value in attributes.items():
@@ -163,7 +165,7 @@ async def ask(by: TurnClient, method: stun.Method, to: Address, **attributes: in
 @pytest.mark.parametrize("second", ["udp", "tcp"])
 @pytest.mark.parametrize("first", ["udp", "tcp"])
 async def test_two_clients(first: str, second: str) -> None:
-    """Over UDP, TCP and mixed: aioice's clients exchange data by channels, of any size."""
+    """Over UDP, TCP and both mixed, aioice's clients exchange data of any size through channels."""
     async with (
         running_turn() as running,
         client(running, "ann", first) as ann,
@@ -183,7 +185,9 @@ async def test_two_clients(first: str, second: str) -> None:
 @pytest.mark.parametrize("second", ["udp", "tcp"])
 @pytest.mark.parametrize("first", ["udp", "tcp"])
 async def test_two_clients_by_indications(first: str, second: str) -> None:
-    """Over UDP, TCP and mixed: with permissions alone, Send comes out as Data."""
+    """Over UDP, TCP and both mixed, with permissions only, a Send indication arrives as a Data
+    indication.
+    """
     async with (
         running_turn() as running,
         client(running, "ann", first) as ann,
@@ -192,7 +196,7 @@ async def test_two_clients_by_indications(first: str, second: str) -> None:
         a, b = await ann.connect(), await bob.connect()
         for one, other in ((ann, b), (bob, a)):
             await ask(one, stun.Method.CREATE_PERMISSION, other)
-            # aioice takes data from peers that it has a channel to; the relay knows of none.
+            # aioice accepts data only from peers with a channel; the relay has none here.
             one.peer_to_channel[other] = 0
         for size in (1, 2, 3, 4, 1200):
             ann._send(send_indication(b[1], bytes(size)))
@@ -202,7 +206,7 @@ async def test_two_clients_by_indications(first: str, second: str) -> None:
 
 
 async def test_refusals_reach_a_client() -> None:
-    """A wrong password, and an address that is not the relay's own, are refused over sockets."""
+    """Over real sockets, the relay refuses a wrong password, and an address that is not its own."""
     async with running_turn() as running:
         async with client(running, "eve", "udp", password="wrong") as eve:
             assert await refusal(eve.connect()) == 401
@@ -214,20 +218,20 @@ async def test_refusals_reach_a_client() -> None:
 
 
 async def test_revoked_while_connected() -> None:
-    """A peer that has left loses its allocation, and what it sends goes nowhere."""
+    """A peer that has left loses its allocation, and the relay drops what it sends."""
     async with running_turn() as running, client(running, "ann", "udp") as ann:
         await ann.connect()
         running.turn.revoke("ann")
         assert running.turn.figures()["allocations"] == 0
         assert await refusal(ask(ann, stun.Method.CREATE_PERMISSION, (RELAY_HOST, 9))) == 401
-        running.credentials("ann")  # So that the client can say good-bye.
+        running.credentials("ann")  # So that the client can delete its allocation.
         with contextlib.suppress(stun.TransactionFailed):
             await ann.delete()
         ann.relayed_address = None
 
 
 async def test_over_tls(tmp_path: Path) -> None:
-    """A stream after its TLS handshake is served as a TCP connection is."""
+    """After the TLS handshake, a stream is served like a TCP connection."""
     server_side, client_side = _contexts(tmp_path)
     async with running_turn() as running:
         with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -259,7 +263,7 @@ async def test_over_tls(tmp_path: Path) -> None:
 
 
 def _contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Both ends of TLS with a certificate made for it."""
+    """Make both TLS contexts, with a certificate for them."""
     (folder / "state").mkdir(mode=0o700)
     server = tls.local_ca_context(folder / "state", ["127.0.0.1"], datetime.now(UTC))
     client_side = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -279,10 +283,10 @@ async def _until(condition: object) -> None:
 @pytest.mark.parametrize("by", [[], ["-s"]], ids=["channels", "indications"])
 @pytest.mark.parametrize("transport", [[], ["-t"]], ids=["udp", "tcp"])
 async def test_coturn_s_client(transport: list[str], by: list[str]) -> None:
-    """turnutils_uclient, two and two clients with each other: no packet is lost."""
+    """turnutils_uclient, with four clients in pairs, loses no packet."""
     async with running_turn() as running:
         username, password = running.credentials("ann")
-        # -c: no allocations in pairs for RTCP, which want a reserved port.
+        # -c: no pairs of allocations for RTCP, because they need a reserved port.
         told = ["-u", username, "-w", password, "-p", str(running.port), "-y", "-c"]
         load = ["-m", "4", "-n", "50", "-l", "300", "-z", "10"]
         process = await asyncio.create_subprocess_exec(
@@ -307,7 +311,7 @@ async def test_coturn_s_client(transport: list[str], by: list[str]) -> None:
 
 
 async def test_addresses_come_and_go() -> None:
-    """An address that is gone takes its allocations along; loopback stays."""
+    """Allocations at an address that is gone are deleted, and loopback stays."""
     async with running_turn(host="127.0.0.2") as running:
         async with client(running, "ann", "udp") as ann:
             await ann.connect()
@@ -323,7 +327,9 @@ async def test_addresses_come_and_go() -> None:
 
 
 async def test_an_address_that_cannot_be_bound(caplog: pytest.LogCaptureFixture) -> None:
-    """It is logged once, said, and tried again; the others are served."""
+    """An address that cannot be bound is logged once, described and tried again; the others are
+    served.
+    """
     async with running_turn() as running:
         for _ in range(2):
             running.turn.set_addresses(["192.0.2.99"])
@@ -336,7 +342,7 @@ async def test_an_address_that_cannot_be_bound(caplog: pytest.LogCaptureFixture)
 
 
 async def test_allocations_end_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sweeper deletes what is over, without a packet."""
+    """The sweeper deletes expired allocations, even if no packet comes."""
     monkeypatch.setattr(embedded, "SWEEP_SECONDS", 0.01)
     now = [0.0]
     async with (
@@ -357,7 +363,7 @@ async def test_allocations_end_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> 
 async def test_the_death_of_the_sweeper_is_noticed(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A sweeper that fails says so in the log."""
+    """If the sweeper fails, the log says so."""
     monkeypatch.setattr(embedded, "SWEEP_SECONDS", 0)
 
     def broken() -> float:
@@ -368,7 +374,7 @@ async def test_the_death_of_the_sweeper_is_noticed(
 
 
 async def test_clients_come_and_go() -> None:
-    """After a few seconds of clients that leave in every way, nothing is left of them."""
+    """After a few seconds of clients that leave in every possible way, nothing of them is left."""
     descriptors = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
     tasks = len(asyncio.all_tasks())
     async with running_turn(RelayLimits(bytes_per_second=10**9)) as running:

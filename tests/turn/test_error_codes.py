@@ -34,7 +34,9 @@ def harness() -> Harness:
 
 
 def test_400_credentials_incomplete(harness: Harness) -> None:
-    """An integrity without USERNAME, REALM or NONCE; the answer is not signed."""
+    """A request with an integrity, but without USERNAME, REALM or NONCE, gets 400 without a
+    signature.
+    """
     peer = harness.peer("ann")
     for left_out in (Attribute.USERNAME, Attribute.REALM, Attribute.NONCE):
         data = signed(peer, Method.ALLOCATE, [transport()], without=(left_out,))
@@ -61,13 +63,15 @@ def test_400_credentials_incomplete(harness: Harness) -> None:
     ],
 )
 def test_400_allocate(harness: Harness, attributes: list[AttributeValue]) -> None:
-    """Allocate without REQUESTED-TRANSPORT, with malformed or contradicting attributes."""
+    """Allocate without REQUESTED-TRANSPORT, or with malformed or contradicting attributes, gets
+    400.
+    """
     assert code(harness.ask(harness.peer("ann"), Method.ALLOCATE, attributes)) == 400
     assert harness.figure("allocations") == 0
 
 
 def test_400_permissions_and_channels(harness: Harness) -> None:
-    """No peer, a malformed one, no channel number, or one that is out of range."""
+    """A missing or malformed peer, or a missing or invalid channel number, gets 400."""
     ann, bob = harness.allocated("ann"), harness.allocated("bob")
     short = (Attribute.XOR_PEER_ADDRESS, b"\0\1\0")
     assert code(harness.ask(ann, Method.CREATE_PERMISSION)) == 400
@@ -82,7 +86,7 @@ def test_400_permissions_and_channels(harness: Harness) -> None:
 
 
 def test_400_channel_bound_otherwise(harness: Harness) -> None:
-    """A number is for one peer and a peer has one number, until the binding is over."""
+    """A channel number is for one peer, and a peer has one number, until the binding expires."""
     ann, bob, eve = (harness.allocated(name) for name in ("ann", "bob", "eve"))
     harness.bind(ann, 0x4000, bob)
     assert code(harness.ask_peer(ann, Method.CHANNEL_BIND, eve.port, channel(0x4000))) == 400
@@ -97,7 +101,7 @@ def test_400_channel_bound_otherwise(harness: Harness) -> None:
 
 
 def test_401_without_credentials(harness: Harness) -> None:
-    """Every TURN request must be signed; the answer has what is needed, and no signature."""
+    """Every TURN request must be signed; the unsigned 401 holds what a client needs to sign."""
     for method in (
         Method.ALLOCATE,
         Method.REFRESH,
@@ -113,7 +117,7 @@ def test_401_without_credentials(harness: Harness) -> None:
 
 
 def test_401_forged(harness: Harness) -> None:
-    """A wrong password, a user name of another peer, and a later expiry are all refused."""
+    """A wrong password, another peer's user name and a later expiry all get 401."""
     peer, other = harness.peer("ann"), harness.peer("bob")
     longer = f"{int(UNIX_TIME) + 10**6}:ann"
     tries = [
@@ -130,7 +134,7 @@ def test_401_forged(harness: Harness) -> None:
 
 
 def test_401_changed_on_the_way(harness: Harness) -> None:
-    """A signed request with another content is refused."""
+    """A signed request whose content was changed gets 401."""
     peer = harness.peer("ann")
     data = bytearray(signed(peer, Method.ALLOCATE, [transport()])[:-8])
     data[24] = 6  # The transport.
@@ -141,7 +145,7 @@ def test_401_changed_on_the_way(harness: Harness) -> None:
 
 
 def test_401_expired(harness: Harness) -> None:
-    """Past their time, credentials give no new allocation."""
+    """Expired credentials give no new allocation."""
     peer = harness.peer("ann")
     harness.now += 3600
     harness.renew_nonce(peer)
@@ -149,7 +153,7 @@ def test_401_expired(harness: Harness) -> None:
 
 
 def test_an_allocation_outlives_its_credentials(harness: Harness) -> None:
-    """A call goes on past the expiry, while it is refreshed and its peer is in the room."""
+    """A call continues after the expiry, as long as it is refreshed and its peer is in the room."""
     peer = harness.allocated("ann", lifetime(3600))
     harness.now += 3599
     harness.renew_nonce(peer)
@@ -161,7 +165,7 @@ def test_an_allocation_outlives_its_credentials(harness: Harness) -> None:
 
 
 def test_401_revoked(harness: Harness) -> None:
-    """Who has left the room loses its allocations at once and is given no others."""
+    """A peer that leaves the room loses its allocations at once and gets no new ones."""
     peer, other = harness.allocated("ann"), harness.allocated("bob")
     harness.relay.revoke("ann")
     assert peer.client.allocation is None
@@ -179,7 +183,7 @@ def test_401_revoked(harness: Harness) -> None:
     ],
 )
 def test_403_any_other_host(harness: Harness, host: str) -> None:
-    """Only the host of relayed addresses may be permitted, and nothing else may be sent to."""
+    """A client can permit only the host of relayed addresses, and send to nothing else."""
     ann = harness.allocated("ann")
     assert code(harness.ask_peer(ann, Method.CREATE_PERMISSION, 9, host=host)) == 403
     assert code(harness.ask_peer(ann, Method.CHANNEL_BIND, 9, channel(0x4000), host=host)) == 403
@@ -188,7 +192,9 @@ def test_403_any_other_host(harness: Harness, host: str) -> None:
 
 
 def test_a_port_that_is_nobody_s_is_not_refused(harness: Harness) -> None:
-    """403 would have Firefox give up the host, and would tell who is there."""
+    """A port that nobody has is permitted: 403 would make Firefox give up the host, and would
+    tell who is there.
+    """
     ann = harness.allocated("ann")
     for port in (0, 9, ann.port ^ 1):
         assert code(harness.ask_peer(ann, Method.CREATE_PERMISSION, port)) == 0
@@ -196,7 +202,7 @@ def test_a_port_that_is_nobody_s_is_not_refused(harness: Harness) -> None:
 
 @pytest.mark.parametrize("attribute", [UNKNOWN, DONT_FRAGMENT, (0x001C, bytes(32))])
 def test_420(harness: Harness, attribute: AttributeValue) -> None:
-    """An attribute that must be understood and is not: the answer names it."""
+    """The answer names each unknown attribute that the server would have to understand."""
     peer = harness.peer("ann")
     answer = harness.ask(peer, Method.ALLOCATE, [transport(), attribute])
     assert code(answer) == 420
@@ -204,7 +210,7 @@ def test_420(harness: Harness, attribute: AttributeValue) -> None:
 
 
 def test_420_binding(harness: Harness) -> None:
-    """Also where no credentials are asked for, and with a bound on what is named."""
+    """A Binding request can get 420 too, and the answer names a limited number of attributes."""
     many = [(0x7000 + i, b"") for i in range(100)]
     answer = harness.exchange(harness.stranger(), request(Method.BINDING, many))
     assert answer is not None
@@ -213,7 +219,7 @@ def test_420_binding(harness: Harness) -> None:
 
 
 def test_437_no_allocation(harness: Harness) -> None:
-    """Without an allocation there is nothing to refresh, permit or bind."""
+    """Without an allocation, Refresh, CreatePermission and ChannelBind get 437."""
     peer, other = harness.peer("ann"), harness.allocated("bob")
     assert code(harness.ask(peer, Method.REFRESH)) == 437
     assert code(harness.ask_peer(peer, Method.CREATE_PERMISSION, other.port)) == 437
@@ -222,7 +228,7 @@ def test_437_no_allocation(harness: Harness) -> None:
 
 
 def test_437_another_allocation(harness: Harness) -> None:
-    """One 5-tuple has one allocation, and only the same request is told of it again."""
+    """A 5-tuple has only one allocation; only the same request sent again gets the same answer."""
     ann, bob = harness.peer("ann"), harness.peer("bob")
     answer = harness.allocate(ann)
     assert code(harness.ask(ann, Method.ALLOCATE, [transport()])) == 437
@@ -232,7 +238,7 @@ def test_437_another_allocation(harness: Harness) -> None:
 
 
 def test_438_nonce_of_another_address(harness: Harness) -> None:
-    """A request replayed from elsewhere is refused, with a nonce that is good there."""
+    """A request replayed from another address gets 438, with a nonce that is valid there."""
     ann, bob = harness.peer("ann"), harness.peer("bob")
     data = signed(ann, Method.ALLOCATE, [transport()])
     answer = harness.exchange(bob.client, data)
@@ -244,13 +250,13 @@ def test_438_nonce_of_another_address(harness: Harness) -> None:
 
 @pytest.mark.parametrize("nonce", [b"", b"garbage", bytes(32), b"f" * 32])
 def test_438_made_up_nonce(harness: Harness, nonce: bytes) -> None:
-    """A nonce that was never given is refused."""
+    """An invented nonce gets 438."""
     peer = harness.peer("ann")
     assert code(harness.ask(peer, Method.ALLOCATE, [transport()], nonce=nonce)) == 438
 
 
 def test_438_stale(harness: Harness) -> None:
-    """An old nonce is refused with a new one, with which the request goes through."""
+    """An old nonce gets 438 with a new nonce, and the request succeeds with that one."""
     peer = harness.allocated("ann", lifetime(3600))
     harness.now += 599
     assert code(harness.ask(peer, Method.REFRESH)) == 0
@@ -264,13 +270,13 @@ def test_438_stale(harness: Harness) -> None:
 
 @pytest.mark.parametrize("family", [IPV6, (Attribute.REQUESTED_ADDRESS_FAMILY, b"\7\0\0\0")])
 def test_440(harness: Harness, family: AttributeValue) -> None:
-    """Relayed addresses are of IPv4 only."""
+    """Relayed addresses are IPv4 only."""
     assert code(harness.ask(harness.peer("ann"), Method.ALLOCATE, [transport(), family])) == 440
     harness.allocated("bob", IPV4)
 
 
 def test_441(harness: Harness) -> None:
-    """An allocation is changed with the user name that made it, not with another good one."""
+    """Only the user name that made an allocation can change it, not another valid one."""
     ann, bob = harness.allocated("ann"), harness.peer("bob")
     bob.client, bob.nonce = ann.client, ann.nonce
     assert code(harness.ask(bob, Method.REFRESH, [lifetime(0)])) == 441
@@ -287,7 +293,7 @@ def test_442(harness: Harness, number: int) -> None:
 
 @pytest.mark.parametrize("host", ["::1", "fe80::1", "ff02::1", "2001:db8::1", "::ffff:192.0.0.8"])
 def test_443(harness: Harness, host: str) -> None:
-    """An IPv6 peer fits no IPv4 allocation, not even one that maps the relay's own host."""
+    """An IPv6 peer does not fit an IPv4 allocation, not even one that maps the relay's own host."""
     ann = harness.allocated("ann")
     assert code(harness.ask_peer(ann, Method.CREATE_PERMISSION, 9, host=host)) == 443
     assert code(harness.ask_peer(ann, Method.CHANNEL_BIND, 9, channel(0x4000), host=host)) == 443
@@ -295,7 +301,9 @@ def test_443(harness: Harness, host: str) -> None:
 
 
 def test_486() -> None:
-    """A peer has so many allocations, under whatever user names; others have theirs."""
+    """A peer has a limited number of allocations under all its user names; other peers keep
+    theirs.
+    """
     harness = Harness(RelayLimits(allocations_per_peer=2))
     harness.allocated("ann")
     harness.now += 1
@@ -308,7 +316,7 @@ def test_486() -> None:
 
 
 def test_508_full() -> None:
-    """There are so many allocations in all."""
+    """There is a limited number of allocations in all."""
     harness = Harness(RelayLimits(allocations=2))
     harness.allocated("ann")
     harness.allocated("bob")
@@ -317,12 +325,14 @@ def test_508_full() -> None:
 
 @pytest.mark.parametrize("attribute", [EVEN_AND_NEXT, TOKEN])
 def test_508_reservation(harness: Harness, attribute: AttributeValue) -> None:
-    """No port can be reserved, so no token for one is good."""
+    """No port can be reserved, so no reservation token is valid."""
     assert code(harness.ask(harness.peer("ann"), Method.ALLOCATE, [transport(), attribute])) == 508
 
 
 def test_508_permissions_and_channels() -> None:
-    """An allocation has so many permissions and channels; old ones can still be refreshed."""
+    """An allocation has a limited number of permissions and channels; existing ones can still be
+    refreshed.
+    """
     harness = Harness(RelayLimits(permissions=2, channels=1))
     ann, bob, eve = (harness.allocated(name) for name in ("ann", "bob", "eve"))
     harness.bind(ann, 0x4000, bob)
@@ -335,12 +345,12 @@ def test_508_permissions_and_channels() -> None:
 
 
 def test_refusals_are_counted(harness: Harness) -> None:
-    """By their code."""
+    """Refusals are counted by their code."""
     harness.ask(harness.peer("ann"), Method.ALLOCATE, [transport(6)])
     assert harness.figure("refusals") == {"401": 1, "442": 1}
 
 
 def test_what_is_known_is_what_the_relay_reads() -> None:
-    """DONT-FRAGMENT counts as unknown: the RFC answers 420 where it is not supported."""
+    """DONT-FRAGMENT counts as unknown, because the RFC answers 420 if it is not supported."""
     assert Attribute.DONT_FRAGMENT not in KNOWN
     assert Attribute.EVEN_PORT in KNOWN

@@ -1,4 +1,6 @@
-"""The embedded relay fuzzed at the running server: UDP, and TCP and TLS on the shared port."""
+"""Fuzzes the embedded relay in a running server: over UDP, and over TCP and TLS on the shared
+port.
+"""
 
 import asyncio
 import contextlib
@@ -36,7 +38,7 @@ from turn import stun
 from turn.allocations import RELAY_HOST
 from turn.stun import Attribute, Kind, Method
 
-# Not shrunk: the values are small, and an example that fails by a timeout would fail for minutes.
+# No shrinking: the values are small, and shrinking an example that times out takes minutes.
 MODERATE = settings(max_examples=80, deadline=None, phases=(Phase.reuse, Phase.generate))
 BY = pytest.mark.parametrize("by", ["udp", "tcp", "tls"])
 
@@ -46,7 +48,7 @@ BY = pytest.mark.parametrize("by", ["udp", "tcp", "tls"])
 
 @contextlib.asynccontextmanager
 async def behaved(server: SignalingServer, by: str, peer_id: str) -> AsyncIterator[TurnClient]:
-    """A real client, aioice's, with an allocation that it deletes at the end."""
+    """A real aioice client, with an allocation that it deletes at the end."""
     grant = relay_of(server).issue(peer_id, f"http://{HOST}", time.time())
     user, password = (grant.ice_servers[0][name] for name in ("username", "credential"))
     to = (HOST, server.port)
@@ -76,13 +78,13 @@ async def behaved(server: SignalingServer, by: str, peer_id: str) -> AsyncIterat
 async def pair(server: SignalingServer, by: str, name: str) -> AsyncIterator[list[TurnClient]]:
     """Two real clients with a channel to each other."""
     async with behaved(server, by, f"{name}-1") as one, behaved(server, by, f"{name}-2") as other:
-        await one.send_data(b"", relayed(other))  # Binds a channel, so that data can come.
+        await one.send_data(b"", relayed(other))  # Binds a channel, so that data can arrive.
         await carries(other, one)
         yield [one, other]
 
 
 async def carries(one: TurnClient, other: TurnClient) -> None:
-    """Data gets through from one to the other, and is what it was."""
+    """Whether data gets through from one client to the other, unchanged."""
     assert isinstance(other.receiver, Inbox)
     data = secrets.token_bytes(800)
     await asyncio.wait_for(one.send_data(data, relayed(other)), SECONDS)
@@ -91,7 +93,7 @@ async def carries(one: TurnClient, other: TurnClient) -> None:
 
 
 def relayed(client: TurnClient) -> tuple[str, int]:
-    """Where a client that has allocated is reached."""
+    """The address where a client that has allocated can be reached."""
     assert client.relayed_address
     return client.relayed_address
 
@@ -100,13 +102,13 @@ def relayed(client: TurnClient) -> tuple[str, int]:
 
 
 def descriptors() -> int:
-    """How many descriptors this process has; 0 where that cannot be told."""
+    """How many descriptors this process has; 0 if the system cannot tell."""
     folder = Path("/proc/self/fd")
     return len(list(folder.iterdir())) if folder.is_dir() else 0
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that comes in a moment."""
+    """Wait for a condition that should soon be true."""
     async with asyncio.timeout(SECONDS):
         while not condition():
             await asyncio.sleep(0.01)
@@ -116,8 +118,9 @@ async def until(condition: Callable[[], bool]) -> None:
 async def fuzzed(
     by: str, folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[SignalingServer]:
-    """A server whose relay serves real clients before, meanwhile and after, logs no mistake of its
-    own, and keeps no allocation, connection, task or descriptor of those who came."""
+    """A server that must serve real clients before, during and after the test, log no error of
+    its own, and keep no allocation, connection, task or descriptor.
+    """
     caplog.set_level(logging.INFO)
     monkeypatch.setattr("turn.embedded.SWEEP_SECONDS", 0.05)
     async with running_server(Config(access="open"), folder) as server:
@@ -134,7 +137,7 @@ async def fuzzed(
         await until(lambda: turn.figures()["tcp_connections"] == 0)
         await until(lambda: not any(endpoint._clients for endpoint in turn._udp.values()))
         await until(lambda: (len(asyncio.all_tasks()), descriptors()) == before)
-    gc.collect()  # A task that has failed unseen says so when it is collected.
+    gc.collect()  # A failed task that nobody awaited is reported when it is collected.
     mistakes = [r for r in caplog.records if r.exc_info or r.levelno >= logging.ERROR]
     assert mistakes == []
 
@@ -143,7 +146,7 @@ Example = Callable[..., Coroutine[Any, Any, None]]
 
 
 async def run_examples(once: Example, **strategies: st.SearchStrategy[Any]) -> None:
-    """Have hypothesis, which knows no await, try `once` with many values in this event loop."""
+    """Let hypothesis, which cannot await, try `once` with many values in this event loop."""
     loop = asyncio.get_running_loop()
 
     @MODERATE
@@ -161,7 +164,7 @@ async def run_examples(once: Example, **strategies: st.SearchStrategy[Any]) -> N
 async def test_arbitrary_bytes(
     by: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever comes, also as the first bytes of a connection, where they decide who gets it."""
+    """Any bytes may come, also as the first bytes of a connection, which decide who serves it."""
     async with fuzzed(by, tmp_path, caplog, monkeypatch) as server:
 
         async def once(sent: list[bytes]) -> None:
@@ -187,7 +190,7 @@ def _flip(place: float, bits: int) -> Mutation:
 
 
 def _set_length(place: int, length: int) -> Mutation:
-    """Another length in the message's header, or in that of an attribute near its start."""
+    """Change the length in the header of the message, or of an attribute near its start."""
 
     def mutate(data: bytes) -> bytes:
         return data[:place] + length.to_bytes(2, "big") + data[place + 2 :]
@@ -196,7 +199,7 @@ def _set_length(place: int, length: int) -> Mutation:
 
 
 def _repeat(start: float, size: int, times: int) -> Mutation:
-    """A piece, such as an attribute, several times more."""
+    """Repeat a piece, such as an attribute, several times."""
 
     def mutate(data: bytes) -> bytes:
         at = 20 + int(start * len(data)) // 4 * 4
@@ -216,7 +219,7 @@ MUTATION: st.SearchStrategy[Mutation] = (
 
 
 def valid_messages(peer: Peer, port: int) -> list[bytes]:
-    """One of each kind that a client sends, right in everything."""
+    """One correct message of each kind that a client sends."""
     transaction = secrets.token_bytes(12)
     named = (Attribute.XOR_PEER_ADDRESS, stun.xor_address(RELAY_HOST, port, transaction))
     same: dict[str, Any] = {"transaction": transaction}
@@ -235,8 +238,9 @@ def valid_messages(peer: Peer, port: int) -> list[bytes]:
 async def test_damaged_messages(
     by: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Real messages of every kind with bytes flipped, cut off, added or repeated, and with other
-    lengths, sent with and without an allocation."""
+    """Messages of every kind may come with bytes changed, cut off, added or repeated, and with
+    wrong lengths, with and without an allocation.
+    """
     async with fuzzed(by, tmp_path, caplog, monkeypatch) as server:
 
         async def once(allocated: bool, damages: list[tuple[int, list[Mutation]]]) -> None:
@@ -256,7 +260,7 @@ async def test_damaged_messages(
         )
 
 
-# A second one of these would make it a message that is not signed, or none at all.
+# With a second one of these, the message would not be signed, or not be a message at all.
 _SIGNING = (Attribute.MESSAGE_INTEGRITY, Attribute.FINGERPRINT)
 KIND = (st.sampled_from(sorted(Attribute)) | st.integers(0, 0xFFFF)).filter(
     lambda kind: kind not in _SIGNING
@@ -289,8 +293,9 @@ ATTRIBUTES = st.lists(st.tuples(READ, VALUE), max_size=2) | st.lists(
 async def test_signed_nonsense(
     by: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who has credentials signs any attributes, so that they are really looked at: each request
-    that a relay knows is answered, and the relay goes on."""
+    """A client with credentials can sign any attributes, so that the relay really reads them: it
+    answers each known request and keeps working.
+    """
     async with fuzzed(by, tmp_path, caplog, monkeypatch) as server:
 
         async def once(
@@ -330,15 +335,16 @@ async def test_signed_nonsense(
 async def test_channel_data_of_any_length(
     by: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On bound channels and others, saying it is longer or shorter than it is: what goes on to the
-    peer, here the client itself, is as long as it says."""
+    """ChannelData may claim any length, on bound and other channels: the peer, here the client
+    itself, gets exactly the claimed length.
+    """
     async with fuzzed(by, tmp_path, caplog, monkeypatch) as server:
 
         async def once(sent: list[tuple[int, int, bytes]]) -> None:
             async with attacker(server, by) as client:
                 await client.challenge()
                 port = await client.allocate()
-                # To itself: what is sent comes back, so both ways of it are tried.
+                # To itself: the data comes back, so both directions are tested.
                 for message in valid_messages(client.peer, port)[3:5]:
                     assert code(await client.answer(message)) == 0
                 for number, length, data in sent:

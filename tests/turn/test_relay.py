@@ -1,4 +1,4 @@
-"""turn.relay: who reaches whom, for how long, and how fast."""
+"""turn.relay: which clients reach each other, for how long, and how fast."""
 
 import secrets
 
@@ -30,11 +30,13 @@ def harness() -> Harness:
     return Harness()
 
 
-# The four ways
+# Indications and channels
 
 
 def test_indication_to_indication(harness: Harness) -> None:
-    """Data sent by indication arrives as an indication that names the sender's relayed address."""
+    """Data sent in an indication arrives in an indication that names the sender's relayed
+    address.
+    """
     ann, bob = pair(harness)
     for data in (b"", b"x", b"hello", bytes(1500)):
         harness.give(ann.client, send_indication(bob.port, data))
@@ -42,7 +44,7 @@ def test_indication_to_indication(harness: Harness) -> None:
 
 
 def test_channel_to_indication(harness: Harness) -> None:
-    """Where the receiver has bound no channel, it gets an indication."""
+    """A receiver that has bound no channel gets an indication."""
     ann, bob = pair(harness)
     harness.bind(ann, A, bob)
     harness.give(ann.client, channel_data(A, b"hello"))
@@ -50,7 +52,7 @@ def test_channel_to_indication(harness: Harness) -> None:
 
 
 def test_channel_to_channel(harness: Harness) -> None:
-    """Where both have bound one, the number is the receiver's; padding is not passed on."""
+    """If both have bound a channel, the data carries the receiver's number and no padding."""
     ann, bob = pair(harness)
     harness.bind(ann, A, bob)
     harness.bind(bob, B, ann)
@@ -62,7 +64,7 @@ def test_channel_to_channel(harness: Harness) -> None:
 
 
 def test_indication_to_channel(harness: Harness) -> None:
-    """A receiver with a channel gets ChannelData, however it was sent."""
+    """A receiver with a channel gets ChannelData, however the data was sent."""
     ann, bob = pair(harness)
     harness.bind(bob, B, ann)
     harness.give(ann.client, send_indication(bob.port, b"hello"))
@@ -70,7 +72,7 @@ def test_indication_to_channel(harness: Harness) -> None:
 
 
 def test_a_channel_bound_later_is_used_at_once(harness: Harness) -> None:
-    """Data on its way changes from indications to ChannelData with the binding."""
+    """As soon as the receiver binds a channel, data comes as ChannelData instead of indications."""
     ann, bob = pair(harness)
     harness.bind(ann, A, bob)
     harness.give(ann.client, channel_data(A, b"1"))
@@ -81,19 +83,19 @@ def test_a_channel_bound_later_is_used_at_once(harness: Harness) -> None:
 
 
 def test_figures(harness: Harness) -> None:
-    """Packets and bytes are counted as relayed, without headers."""
+    """The counts of packets and bytes are those of the relayed data, without headers."""
     ann, bob = pair(harness)
     harness.give(ann.client, send_indication(bob.port, b"hello"))
     figures = harness.relay.figures()
     assert (figures["allocations"], figures["packets"], figures["bytes"]) == (2, 1, 5)
 
 
-# Who reaches whom
+# Which clients reach each other
 
 
 @pytest.mark.parametrize("permitting", [(), ("ann",), ("bob",)])
 def test_both_must_permit(harness: Harness, permitting: tuple[str, ...]) -> None:
-    """One side's permission lets nothing through, in neither direction."""
+    """If only one side permits the other, nothing gets through in either direction."""
     ann, bob = harness.allocated("ann"), harness.allocated("bob")
     if "ann" in permitting:
         harness.permit(ann, bob)
@@ -106,7 +108,7 @@ def test_both_must_permit(harness: Harness, permitting: tuple[str, ...]) -> None
 
 
 def test_a_guessed_port_is_of_no_use(harness: Harness) -> None:
-    """Who permits and binds every port there is reaches nobody who did not name it."""
+    """A client that permits and binds every port reaches only peers that permit it too."""
     ann, bob = pair(harness)
     eve = harness.allocated("eve")
     for number, victim in enumerate((ann, bob)):
@@ -119,7 +121,9 @@ def test_a_guessed_port_is_of_no_use(harness: Harness) -> None:
 
 
 def test_a_permission_is_for_all_addresses_of_a_peer(harness: Harness) -> None:
-    """Firefox asks once for each IP address: what it names first opens to all of that peer's."""
+    """A permission covers all addresses of a peer, because Firefox asks only once for each IP
+    address.
+    """
     ann, _ = pair(harness)
     bob2 = harness.allocated("bob")
     harness.permit(bob2, ann)
@@ -130,7 +134,7 @@ def test_a_permission_is_for_all_addresses_of_a_peer(harness: Harness) -> None:
 
 
 def test_a_permission_outlives_the_address_it_named(harness: Harness) -> None:
-    """When a peer gives one address up, its others stay permitted, also by a refresh."""
+    """When a peer gives up one address, its others stay permitted, and can be refreshed."""
     ann, bob = pair(harness)
     bob2 = harness.allocated("bob")
     harness.permit(bob2, ann)
@@ -146,7 +150,7 @@ def test_a_permission_outlives_the_address_it_named(harness: Harness) -> None:
 def test_a_later_owner_of_a_port_is_not_permitted(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A permission is for the peer that had the port when it was asked for."""
+    """A permission is for the peer that had the port when it was requested."""
     ann, bob = pair(harness)
     harness.ask(bob, Method.REFRESH, [lifetime(0)])
     monkeypatch.setattr(secrets, "randbelow", lambda _: bob.port - 1024)
@@ -159,7 +163,7 @@ def test_a_later_owner_of_a_port_is_not_permitted(
 
 
 def test_a_peer_that_has_its_port_again(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A channel that led nowhere leads there again as soon as the same peer is back."""
+    """A channel that led nowhere works again as soon as the same peer is back."""
     ann, bob = pair(harness)
     harness.bind(ann, A, bob)
     harness.ask(bob, Method.REFRESH, [lifetime(0)])
@@ -177,7 +181,7 @@ def test_a_peer_that_has_its_port_again(harness: Harness, monkeypatch: pytest.Mo
 
 
 def test_a_stranger_can_send_nothing(harness: Harness) -> None:
-    """Without an allocation data goes nowhere."""
+    """Data from a client without an allocation goes nowhere."""
     ann, _ = pair(harness)
     stranger = harness.stranger()
     harness.give(stranger, send_indication(ann.port, b"x"))
@@ -188,7 +192,9 @@ def test_a_stranger_can_send_nothing(harness: Harness) -> None:
 
 @pytest.mark.parametrize("ending", ["revoke", "forget", "refresh"])
 def test_a_way_ends_with_either_allocation(harness: Harness, ending: str) -> None:
-    """Whichever way the target goes, and though the way was in use, nothing arrives any more."""
+    """When either allocation ends, in whatever way, nothing arrives any more, even on a route in
+    use.
+    """
     ann, bob = pair(harness)
     harness.bind(ann, A, bob)
     harness.bind(bob, B, ann)
@@ -207,7 +213,7 @@ def test_a_way_ends_with_either_allocation(harness: Harness, ending: str) -> Non
 
 
 def test_send_indication_with_an_unknown_attribute(harness: Harness) -> None:
-    """It is dropped, as is one without an address or without data."""
+    """A Send indication with an unknown attribute, or without address or data, is dropped."""
     ann, bob = pair(harness)
     harness.give(ann.client, send_indication(bob.port, b"x", (0x7FFF, b"")))
     harness.give(ann.client, send_indication(bob.port, b"x", (Attribute.DONT_FRAGMENT, b"")))
@@ -221,7 +227,7 @@ def test_send_indication_with_an_unknown_attribute(harness: Harness) -> None:
     "data", [b"\x40", b"\x40\0\0", b"\x40\0\0\2x", b"\x40\1\0\0", b"\x7f\xff\0\0", b""]
 )
 def test_malformed_channel_data(harness: Harness, data: bytes) -> None:
-    """Cut, or for a channel that is not bound: dropped and counted."""
+    """ChannelData that is cut off, or for a channel that is not bound, is dropped and counted."""
     ann, bob = pair(harness)
     harness.bind(ann, A, bob)
     ann.client.sent.clear()
@@ -231,7 +237,7 @@ def test_malformed_channel_data(harness: Harness, data: bytes) -> None:
 
 
 def test_the_largest_channel_data(harness: Harness) -> None:
-    """What fits in no datagram is dropped, whatever the receiver has bound."""
+    """Data too large for a datagram is dropped, whatever the receiver has bound."""
     ann, bob = pair(harness)
     harness.bind(ann, A, bob)
     harness.give(ann.client, channel_data(A, bytes(65535)))
@@ -248,14 +254,16 @@ def test_the_largest_channel_data(harness: Harness) -> None:
 
 
 def refreshed(harness: Harness, *peers: Peer) -> None:
-    """Make the allocations last, and nothing else."""
+    """Refresh the allocations, and nothing else."""
     for peer in peers:
         harness.renew_nonce(peer)
         assert code(harness.ask(peer, Method.REFRESH, [lifetime(3600)])) == 0
 
 
 def test_an_allocation_ends(harness: Harness) -> None:
-    """At its lifetime, without a sweep; data and requests find it gone."""
+    """An allocation ends when its lifetime is over, even before a sweep: neither data nor
+    requests find it.
+    """
     ann, bob = pair(harness)
     refreshed(harness, bob)
     harness.bind(ann, A, bob)
@@ -284,7 +292,7 @@ def test_an_allocation_ends(harness: Harness) -> None:
 
 @pytest.mark.parametrize("expiring", ["ann", "bob"])
 def test_a_permission_ends(harness: Harness, expiring: str) -> None:
-    """After 300 s, on either side and for channels too, unless it was refreshed."""
+    """A permission ends after 300 s unless refreshed, on either side and for channels too."""
     ann, bob = pair(harness)
     harness.bind(ann, A, bob)
     refreshed(harness, ann, bob)
@@ -304,7 +312,9 @@ def test_a_permission_ends(harness: Harness, expiring: str) -> None:
 
 
 def test_a_channel_ends(harness: Harness) -> None:
-    """After 600 s: the sender's leads nowhere, and the receiver gets indications again."""
+    """A channel ends after 600 s: the sender's leads nowhere, and the receiver gets indications
+    again.
+    """
     ann, bob = pair(harness)
     harness.bind(ann, A, bob)
     harness.bind(bob, B, ann)
@@ -324,7 +334,7 @@ def test_a_channel_ends(harness: Harness) -> None:
 
 
 def test_only_the_receiver_s_channel_ends(harness: Harness) -> None:
-    """A way in use goes over to indications when the receiver's binding is over."""
+    """A route in use changes to indications when the receiver's channel expires."""
     ann, bob = pair(harness)
     harness.bind(bob, B, ann)
     harness.now += 300
@@ -343,7 +353,7 @@ def test_only_the_receiver_s_channel_ends(harness: Harness) -> None:
 
 
 def test_shorter_lifetimes() -> None:
-    """The limits say how long each thing lasts."""
+    """The limits set how long each thing lasts."""
     harness = Harness(RelayLimits(default_lifetime=2, permission_lifetime=1))
     ann, bob = pair(harness)
     harness.now += 1
@@ -358,7 +368,9 @@ def test_shorter_lifetimes() -> None:
 
 
 def test_rate() -> None:
-    """A peer sends so many bytes in a second, over all its allocations; others are not affected."""
+    """A peer may send a limited number of bytes per second over all its allocations; others are
+    not affected.
+    """
     harness = Harness(RelayLimits(bytes_per_second=10_000))
     ann, bob = pair(harness)
     ann2 = harness.allocated("ann")
@@ -384,7 +396,7 @@ def test_rate() -> None:
 
 
 def test_a_slow_receiver(harness: Harness) -> None:
-    """What its client cannot take is dropped and counted, data and answers alike."""
+    """What a client cannot take, data or answers, is dropped and counted."""
     ann, bob = pair(harness)
     bob.client.is_slow = True
     harness.give(ann.client, send_indication(bob.port, b"x"))

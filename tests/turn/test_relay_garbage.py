@@ -1,4 +1,6 @@
-"""turn.relay under garbage, and under any order of events: nothing breaks, nobody gets more."""
+"""turn.relay with garbage, and with events in any order: nothing breaks, and nobody gains
+access.
+"""
 
 from typing import Any
 
@@ -27,7 +29,7 @@ B = 0x4FFF
 
 
 def state(harness: Harness) -> Any:
-    """All that garbage must not change."""
+    """Everything that garbage must not change."""
     table = harness.relay._table
     return [
         (a.port, a.expires, dict(a.permissions), {n: c.port for n, c in a.channels.items()})
@@ -36,7 +38,7 @@ def state(harness: Harness) -> Any:
 
 
 def busy() -> tuple[Harness, Peer, Peer]:
-    """A relay in use."""
+    """A relay that is in use."""
     harness = Harness()
     ann, bob = pair(harness)
     harness.bind(ann, A, bob)
@@ -56,7 +58,9 @@ GARBAGE = st.one_of(
 @settings(deadline=None)
 @given(st.lists(GARBAGE, max_size=10))
 def test_random_bytes(packets: list[bytes]) -> None:
-    """Random bytes raise nothing, change nothing, and are answered only if they are a request."""
+    """Random bytes raise no exception, change nothing, and get an answer only if they are a
+    request.
+    """
     harness, ann, _ = busy()
     stranger = harness.stranger()
     before = state(harness)
@@ -73,7 +77,7 @@ VALID = st.sampled_from(["allocate", "refresh", "permit", "bind", "send", "chann
 
 
 def packet_of(kind: str, ann: Peer, bob: Peer) -> bytes:
-    """One good packet of each sort."""
+    """One valid packet of each kind."""
     transaction = bytes(12)
     peer = (Attribute.XOR_PEER_ADDRESS, stun.xor_address(RELAY_HOST, bob.port, transaction))
     match kind:
@@ -94,7 +98,9 @@ def packet_of(kind: str, ann: Peer, bob: Peer) -> bytes:
 @settings(max_examples=300, deadline=None)
 @given(VALID, st.data())
 def test_mutated_packets(kind: str, data: st.DataObject) -> None:
-    """A good packet cut, stretched or changed raises nothing, and what is signed does no harm."""
+    """A valid packet that was cut, extended or changed raises no exception; signed ones do no
+    harm.
+    """
     harness, ann, bob = busy()
     packet = bytearray(packet_of(kind, ann, bob))
     for _ in range(data.draw(st.integers(1, 4))):
@@ -131,7 +137,9 @@ ACTIONS = st.tuples(
 @settings(max_examples=60, deadline=None)
 @given(st.lists(ACTIONS, max_size=40))
 def test_any_order_of_events(actions: list[tuple[str, int, int, float]]) -> None:
-    """Whatever clients do, the table stays whole, and data arrives only where both permit."""
+    """Whatever clients do, the table stays consistent, and data arrives only if both sides
+    permit it.
+    """
     harness = Harness(RelayLimits(allocations_per_peer=2, permissions=3, channels=2))
     peers = [harness.peer(f"p{i}") for i in range(4)]
     permitted: dict[tuple[int, int], float] = {}

@@ -1,4 +1,4 @@
-"""turn.requests: what each request is answered."""
+"""turn.requests: the answer to each request."""
 
 import itertools
 import secrets
@@ -32,7 +32,7 @@ def harness() -> Harness:
 
 
 def seconds(answer: Message) -> int:
-    """The LIFETIME of an answer."""
+    """The LIFETIME in an answer."""
     value = answer.get(Attribute.LIFETIME)
     assert value
     return int.from_bytes(value, "big")
@@ -42,7 +42,7 @@ def seconds(answer: Message) -> int:
 
 
 def test_binding_tells_the_client_s_address(harness: Harness) -> None:
-    """Whoever asks is told where it comes from, with a fingerprint and without credentials."""
+    """Any client learns its own address, with a fingerprint and without credentials."""
     client = FakeClient("udp 203.0.113.5 5555")
     answer = harness.exchange(client, request(Method.BINDING))
     assert answer is not None
@@ -52,7 +52,7 @@ def test_binding_tells_the_client_s_address(harness: Harness) -> None:
 
 
 def test_binding_of_an_ipv6_client(harness: Harness) -> None:
-    """An IPv6 client is told its IPv6 address, also one of its link."""
+    """An IPv6 client learns its IPv6 address, link-local ones included."""
     for host, told in (("2001:db8::1", "2001:db8::1"), ("fe80::1%eth0", "fe80::1")):
         answer = harness.exchange(FakeClient(f"udp {host} 5555"), request(Method.BINDING))
         assert answer is not None
@@ -61,7 +61,7 @@ def test_binding_of_an_ipv6_client(harness: Harness) -> None:
 
 
 def test_every_answer_ends_in_a_fingerprint(harness: Harness) -> None:
-    """Successes and errors alike, as a port needs that serves more than STUN."""
+    """Successes and errors end in a fingerprint, as needed on a port that serves more than STUN."""
     client = harness.stranger()
     for method in (Method.BINDING, Method.ALLOCATE):
         harness.give(client, request(method))
@@ -85,7 +85,7 @@ def test_every_answer_ends_in_a_fingerprint(harness: Harness) -> None:
 def test_what_is_no_request_to_a_relay_is_not_answered(
     harness: Harness, method: int, kind: Kind
 ) -> None:
-    """Other methods, indications and answers are dropped without a word."""
+    """Other methods, indications and answers are dropped silently."""
     assert harness.exchange(harness.stranger(), request(method, kind=kind)) is None
 
 
@@ -93,7 +93,9 @@ def test_what_is_no_request_to_a_relay_is_not_answered(
 
 
 def test_allocate(harness: Harness) -> None:
-    """It gives a relayed address on the one host, the lifetime, and the client's own address."""
+    """The answer holds a relayed address on the common host, the lifetime, and the client's own
+    address.
+    """
     peer = harness.peer("ann")
     answer = harness.allocate(peer, OPTIONAL)
     assert seconds(answer) == 600
@@ -104,7 +106,7 @@ def test_allocate(harness: Harness) -> None:
 
 
 def test_relayed_ports_are_random(harness: Harness) -> None:
-    """They do not follow from each other, and none is given twice."""
+    """Relayed ports cannot be predicted from each other, and none is given twice."""
     ports = [harness.allocated(f"p{i}").port for i in range(100)]
     assert len(set(ports)) == 100
     steps = {after - before for before, after in itertools.pairwise(ports)}
@@ -112,7 +114,7 @@ def test_relayed_ports_are_random(harness: Harness) -> None:
 
 
 def test_one_host_for_every_client(harness: Harness) -> None:
-    """Whichever transport a client came by, its relayed address is on the same host."""
+    """A relayed address is on the same host, whichever transport the client uses."""
     for name in ("tcp 198.51.100.7 4000", "tls 2001:db8::1 4000"):
         peer = harness.peer("ann")
         peer.client = FakeClient(name)
@@ -122,7 +124,9 @@ def test_one_host_for_every_client(harness: Harness) -> None:
 
 @pytest.mark.parametrize(("asked", "given"), [(1, 600), (601, 601), (3600, 3600), (99999, 3600)])
 def test_lifetimes(harness: Harness, asked: int, given: int) -> None:
-    """As asked, but no less than the default and no more than the maximum, also on Refresh."""
+    """The lifetime is as requested, but at least the default and at most the maximum, also for
+    Refresh.
+    """
     peer = harness.peer("ann")
     assert seconds(harness.allocate(peer, lifetime(asked))) == given
     assert seconds(harness.ask(peer, Method.REFRESH, [lifetime(asked)])) == given
@@ -135,7 +139,7 @@ def test_an_even_port(harness: Harness) -> None:
 
 
 def test_no_additional_ipv6(harness: Harness) -> None:
-    """Where IPv6 is asked for as well, the answer says 440 for that alone (RFC 8656 7.2)."""
+    """If a client asks for IPv6 as well, the answer says 440 for IPv6 only (RFC 8656 7.2)."""
     answer = harness.allocate(harness.peer("ann"), MORE_IPV6)
     value = answer.get(Attribute.ADDRESS_ERROR_CODE)
     assert value is not None
@@ -143,7 +147,7 @@ def test_no_additional_ipv6(harness: Harness) -> None:
 
 
 def test_a_repeated_allocate_has_the_same_answer(harness: Harness) -> None:
-    """A request sent again is no second allocation and no error."""
+    """A repeated request makes no second allocation and gets no error."""
     peer = harness.peer("ann")
     data = signed(peer, Method.ALLOCATE, [transport()])
     harness.give(peer.client, data)
@@ -154,7 +158,7 @@ def test_a_repeated_allocate_has_the_same_answer(harness: Harness) -> None:
 
 
 def test_attributes_after_the_integrity_are_ignored(harness: Harness) -> None:
-    """What somebody appended on the way changes nothing, not even if it is unknown."""
+    """Attributes that somebody adds on the way change nothing, not even unknown ones."""
     peer = harness.peer("ann")
     data = signed(peer, Method.ALLOCATE, [transport()])[:-8]
     data += stun.attribute(*UNKNOWN) + stun.attribute(*lifetime(3600))
@@ -169,7 +173,7 @@ def test_attributes_after_the_integrity_are_ignored(harness: Harness) -> None:
 
 
 def test_refresh_with_0_deletes(harness: Harness) -> None:
-    """The allocation is gone at once, and so is what was permitted."""
+    """Refresh with a lifetime of 0 deletes the allocation and its permissions at once."""
     ann, bob = harness.allocated("ann"), harness.allocated("bob")
     harness.permit(bob, ann)
     answer = harness.ask(ann, Method.REFRESH, [lifetime(0)])
@@ -181,7 +185,7 @@ def test_refresh_with_0_deletes(harness: Harness) -> None:
 
 
 def test_several_permissions_in_one_request(harness: Harness) -> None:
-    """Each XOR-PEER-ADDRESS counts."""
+    """Each XOR-PEER-ADDRESS in a request counts."""
     ann, bob, eve = (harness.allocated(name) for name in ("ann", "bob", "eve"))
     transaction = secrets.token_bytes(12)
     named = [
@@ -197,7 +201,7 @@ def test_several_permissions_in_one_request(harness: Harness) -> None:
 
 
 def test_all_permissions_of_a_request_or_none(harness: Harness) -> None:
-    """With one peer that is forbidden, none is permitted."""
+    """If one peer of a request is forbidden, none is permitted."""
     ann, bob = harness.allocated("ann"), harness.allocated("bob")
     transaction = secrets.token_bytes(12)
     named = [
@@ -212,7 +216,7 @@ def test_all_permissions_of_a_request_or_none(harness: Harness) -> None:
 
 
 def test_a_channel_may_be_bound_again_to_the_same_peer(harness: Harness) -> None:
-    """That refreshes it."""
+    """Binding a channel again to the same peer refreshes it."""
     ann, bob = harness.allocated("ann"), harness.allocated("bob")
     for _ in range(2):
         harness.bind(ann, 0x4000, bob)

@@ -1,4 +1,4 @@
-"""turn.servers: what each kind of TURN hands out."""
+"""turn.servers: what each kind of TURN gives to peers."""
 
 import time
 
@@ -21,28 +21,28 @@ KINDS: list[NoTurn | StaticServers | Coturn] = [
 
 
 def test_none_issues_nothing() -> None:
-    """Without TURN a peer is told of no server, for ever."""
+    """Without TURN, a peer gets no servers, and the grant never expires."""
     grant = NoTurn().issue("p1", "laptop.local", 1000)
     assert grant.ice_servers == ()
     assert grant.expires is None
 
 
 def test_static_issues_the_list() -> None:
-    """Fixed servers are issued to everybody as they stand, for ever."""
+    """Everybody gets the fixed list unchanged, and the grant never expires."""
     grant = StaticServers(STATIC).issue("p1", "laptop.local", 1000)
     assert list(grant.ice_servers) == STATIC
     assert grant.expires is None
 
 
 def test_static_list_cannot_be_changed_through_a_grant() -> None:
-    """What is done to a grant does not reach the next one."""
+    """Changing one grant does not change the next one."""
     servers = StaticServers(STATIC)
     servers.issue("p1", "laptop.local", 1000).ice_servers[1]["urls"].append("turn:evil.example")
     assert list(servers.issue("p2", "laptop.local", 1000).ice_servers) == STATIC
 
 
 def test_coturn_issues_credentials_for_the_peer() -> None:
-    """Coturn's URLs come with credentials of this peer that expire after the lifetime."""
+    """coturn's URLs come with credentials for this peer, which expire after the lifetime."""
     grant = Coturn(URLS, "top-secret", 3600).issue("p1", "laptop.local", 1000.5)
     credentials = ephemeral("top-secret", "p1", 1000.5, 3600)
     assert grant.ice_servers == (
@@ -52,14 +52,14 @@ def test_coturn_issues_credentials_for_the_peer() -> None:
 
 
 def test_coturn_credentials_are_renewed() -> None:
-    """Each issue is good for the whole lifetime from its own time."""
+    """Each grant is valid for the whole lifetime from the time of its issue."""
     servers = Coturn(URLS, "top-secret", 60)
     assert [servers.issue("p", "h", now).expires for now in (0, 30)] == [60, 90]
 
 
 @pytest.mark.parametrize("servers", KINDS, ids=lambda kind: type(kind).__name__)
 def test_one_interface(servers: TurnServers, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every kind issues and revokes without looking at a clock."""
+    """Every kind issues and revokes without reading a clock."""
 
     def no_clock() -> float:
         raise AssertionError("a clock was read")
@@ -72,7 +72,7 @@ def test_one_interface(servers: TurnServers, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_described_for_a_person() -> None:
-    """Each kind says what it is in one line that starts with TURN and holds no secret."""
+    """Each kind describes itself in one line that starts with TURN and holds no secret."""
     lines = [kind.describe() for kind in KINDS]
     assert lines == [
         "TURN: none. Phone and laptop must reach each other directly.",
@@ -82,7 +82,7 @@ def test_described_for_a_person() -> None:
 
 
 def test_secrets_are_not_shown() -> None:
-    """Neither the servers nor a grant show a secret, a user name or a credential as text."""
+    """The text form of servers and grants holds no secret, user name or credential."""
     password = ephemeral("top-secret", "p1", 0, 3600).password
     for kind in KINDS:
         shown = repr(kind) + repr(kind.issue("p1", "h", 0)) + kind.describe()

@@ -1,4 +1,4 @@
-"""turn.stun: the wire format, held against the RFC's own examples and against aioice's codec."""
+"""turn.stun: the wire format, compared with the RFC's own examples and with aioice's codec."""
 
 import hashlib
 import struct
@@ -44,14 +44,14 @@ LONG_TERM = bytes.fromhex(
 
 
 def parsed(data: bytes) -> stun.Message:
-    """A message that must be well-formed."""
+    """Parse a message, which must be well-formed."""
     message = stun.parse(data)
     assert message is not None
     return message
 
 
 def test_sample_request() -> None:
-    """RFC 5769 2.1: the request is read, and its integrity is right for its password alone."""
+    """RFC 5769 2.1: the request is read, and its integrity is right only for its own password."""
     message = parsed(REQUEST)
     assert (message.method, message.kind) == (Method.BINDING, Kind.REQUEST)
     assert message.transaction == TRANSACTION
@@ -86,7 +86,7 @@ def test_sample_with_long_term_credentials() -> None:
 
 @pytest.mark.parametrize("data", [REQUEST, IPV4_RESPONSE, LONG_TERM])
 def test_every_bit_counts(data: bytes) -> None:
-    """A message with one bit turned is not read, or has another integrity or type."""
+    """A message with one bit changed is not read, or has another integrity or type."""
     before = parsed(data)
     key = SHORT_TERM if data != LONG_TERM else _long_term_key()
     end = len(data) if data == LONG_TERM else len(data) - 8
@@ -105,7 +105,7 @@ def _long_term_key() -> bytes:
 
 
 def test_what_stands_after_the_integrity_is_ignored() -> None:
-    """Only FINGERPRINT counts behind MESSAGE-INTEGRITY (RFC 8489 14.5)."""
+    """After MESSAGE-INTEGRITY, only FINGERPRINT counts (RFC 8489 14.5)."""
     data = stun.encode(Method.ALLOCATE, Kind.REQUEST, TRANSACTION, [], b"key")[:-8]
     data += stun.attribute(Attribute.USERNAME, b"mallory") + stun.attribute(0x7777, b"x")
     data = data[:2] + struct.pack("!H", len(data) - 20) + data[4:]
@@ -115,7 +115,7 @@ def test_what_stands_after_the_integrity_is_ignored() -> None:
 
 
 def test_the_first_of_equal_attributes_counts() -> None:
-    """Further ones are only seen by those who ask for all."""
+    """Of several equal attributes the first one counts; `all` returns every one."""
     pairs = [(Attribute.REALM, b"one"), (Attribute.REALM, b"two")]
     message = parsed(stun.encode(Method.REFRESH, Kind.REQUEST, TRANSACTION, pairs))
     assert message.get(Attribute.REALM) == b"one"
@@ -124,7 +124,7 @@ def test_the_first_of_equal_attributes_counts() -> None:
 
 
 def raw(body: bytes, *, length: int | None = None, cookie: bytes = stun.MAGIC_COOKIE) -> bytes:
-    """A Binding request with any body."""
+    """Make a Binding request with any body."""
     size = len(body) if length is None else length
     return struct.pack("!HH4s12s", 1, size, cookie, TRANSACTION) + body
 
@@ -149,12 +149,14 @@ def raw(body: bytes, *, length: int | None = None, cookie: bytes = stun.MAGIC_CO
     ],
 )
 def test_malformed(data: bytes) -> None:
-    """What is cut, too long, without cookie, or with a wrong fingerprint is no message."""
+    """A message that is cut off, too long, without a cookie, or with a wrong fingerprint is not
+    read.
+    """
     assert stun.parse(data) is None
 
 
 def test_nothing_stands_after_the_fingerprint() -> None:
-    """FINGERPRINT is the last attribute (RFC 8489 14.7)."""
+    """FINGERPRINT must be the last attribute (RFC 8489 14.7)."""
     data = stun.encode(1, Kind.REQUEST, TRANSACTION, []) + stun.attribute(0x8022, b"more")
     data = data[:2] + struct.pack("!H", len(data) - 20) + data[4:]
     assert stun.parse(data) is None
@@ -162,7 +164,7 @@ def test_nothing_stands_after_the_fingerprint() -> None:
 
 @pytest.mark.parametrize("value", [b"", b"\0", b"\0\1", bytes(8), b"\0\1" + bytes(18), b"\0\3ab"])
 def test_malformed_addresses(value: bytes) -> None:
-    """An address of a size that does not belong to its family is none."""
+    """An address whose size does not fit its family is not read."""
     assert stun.read_xor_address(value, TRANSACTION) is None
 
 
@@ -186,7 +188,7 @@ def test_aioice_reads_what_is_written(
     address: tuple[str, int],
     key: bytes,
 ) -> None:
-    """A message says the same to aioice, byte for byte, and its integrity is right there."""
+    """aioice reads the same message from the bytes, and finds its integrity right."""
     attributes = [
         (Attribute.USERNAME, username.encode()),
         (Attribute.NONCE, nonce),
@@ -220,7 +222,7 @@ def test_what_aioice_writes_is_read(
     address: tuple[str, int],
     key: bytes,
 ) -> None:
-    """A message of aioice is read, its integrity is right, and its address is the same."""
+    """A message from aioice is read, with the right integrity and the same address."""
     theirs = aioice_stun.Message(
         aioice_stun.Method(method),
         aioice_stun.Class(kind),
@@ -240,7 +242,7 @@ def test_what_aioice_writes_is_read(
 @settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_random_bytes_are_no_message(data: bytes) -> None:
-    """Whatever comes, it is read or not; nothing is raised."""
+    """Any bytes are either read or not; nothing is raised."""
     for candidate in (data, data[:4] + stun.MAGIC_COOKIE + data[8:], raw(data)):
         message = stun.parse(candidate)
         assert message is None or not message.is_signed_with(b"key")

@@ -1,4 +1,4 @@
-"""turn.udp and turn.tcp: datagrams and streams to and from the core, over real sockets."""
+"""turn.udp and turn.tcp: datagrams and streams between real sockets and the core."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ BINDING = request(Method.BINDING)
 
 
 async def until(condition: Any) -> None:
-    """Wait for something that comes in a moment."""
+    """Wait for a condition that should soon be true."""
     async with asyncio.timeout(10):
         while not condition():
             await asyncio.sleep(0.005)
@@ -35,7 +35,7 @@ async def until(condition: Any) -> None:
 
 
 def padded(data: bytes) -> bytes:
-    """As it goes over TCP."""
+    """A message as it is sent over TCP."""
     return data + bytes(-len(data) % 4)
 
 
@@ -43,7 +43,7 @@ STREAM = [BINDING, padded(channel_data(0x4000, b"hello")), channel_data(0x4001, 
 
 
 def test_framing_split_at_each_byte() -> None:
-    """Wherever the stream is cut, the same messages come out, with their padding."""
+    """Wherever the stream is split, the same messages come out, with their padding."""
     stream = b"".join(STREAM)
     for cut in range(len(stream) + 1):
         buffer = bytearray(stream[:cut])
@@ -57,7 +57,7 @@ def test_framing_split_at_each_byte() -> None:
 @settings(deadline=None)
 @given(st.lists(st.integers(1, 7)))
 def test_framing_in_any_pieces(sizes: list[int]) -> None:
-    """However small the pieces, the same messages come out."""
+    """However small the pieces are, the same messages come out."""
     stream, buffer, messages = b"".join(STREAM), bytearray(), []
     for size in [*sizes, len(stream)]:
         buffer += stream[:size]
@@ -71,7 +71,7 @@ def test_framing_in_any_pieces(sizes: list[int]) -> None:
     [b"\x80\0\0\0", b"\xff\xff\xff\xff", b"\0\1\0\0\0\0\0\0", b"\0\1\0\3", b"\0\1\0\0\x21x"],
 )
 def test_a_stream_of_something_else(data: bytes) -> None:
-    """What is no STUN is noticed by its first eight bytes."""
+    """The first eight bytes are enough to notice that a stream is not STUN."""
     with pytest.raises(NotStun):
         split(bytearray(data))
 
@@ -79,7 +79,7 @@ def test_a_stream_of_something_else(data: bytes) -> None:
 @settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_framing_of_random_bytes(data: bytes) -> None:
-    """Random bytes are split, waited for, or refused; never anything else."""
+    """Random bytes are split into messages, kept for later, or refused, and nothing else."""
     buffer = bytearray(data)
     with contextlib.suppress(NotStun):
         assert b"".join(split(buffer)) + buffer == data
@@ -111,7 +111,7 @@ async def received(client: socket.socket) -> bytes:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 async def test_udp_answers_from_the_address_that_was_asked(host: str) -> None:
-    """A connected socket, which takes packets from there alone, gets the answer."""
+    """A connected socket, which takes packets only from the address it asked, gets the answer."""
     if host == "::1" and not socket.has_dualstack_ipv6():
         pytest.skip("this host has no IPv6")
     async with endpoint(host) as (_, client):
@@ -125,7 +125,7 @@ async def test_udp_answers_from_the_address_that_was_asked(host: str) -> None:
 
 
 async def test_udp_takes_many_in_one_go() -> None:
-    """More packets than one go takes are all answered, and others have their turn between."""
+    """More packets than are handled at a time all get an answer, and other tasks run in between."""
     async with endpoint() as (_, client):
         turns = 0
 
@@ -145,7 +145,7 @@ async def test_udp_takes_many_in_one_go() -> None:
 
 
 async def test_udp_garbage_is_not_answered() -> None:
-    """Only the good request after it is."""
+    """Garbage gets no answer; the valid request after it does."""
     async with endpoint() as (_, client):
         for data in (b"", b"x", b"\0" * 20, b"\x40\0\0\0", b"\xff" * 1500, BINDING[:-1]):
             client.send(data)
@@ -156,7 +156,7 @@ async def test_udp_garbage_is_not_answered() -> None:
 
 
 async def test_udp_forgets_who_has_no_allocation() -> None:
-    """Addresses are forged easily: asking alone is not remembered."""
+    """A client that only asks is not remembered, because addresses are easy to forge."""
     async with endpoint() as (served, client):
         client.send(BINDING)
         await received(client)
@@ -164,7 +164,7 @@ async def test_udp_forgets_who_has_no_allocation() -> None:
 
 
 def test_udp_full_socket() -> None:
-    """Where the kernel has no room or no way, the packet is dropped."""
+    """If the kernel has no room or no route, the packet is dropped."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
         client = UdpClient(bound, ("127.0.0.1", 9))
         assert not client.send(bytes(70000))
@@ -172,7 +172,7 @@ def test_udp_full_socket() -> None:
 
 
 async def test_udp_address_of_another_host() -> None:
-    """Binding there is an OSError."""
+    """Binding to another host's address raises OSError."""
     relay = Relay(Access(600, 600), RelayLimits())
     with pytest.raises(OSError, match="assign"):
         UdpEndpoint("192.0.2.99", 0, relay, lambda: 0.0)
@@ -185,7 +185,7 @@ async def test_udp_address_of_another_host() -> None:
 async def connections(
     **limits: Any,
 ) -> AsyncIterator[tuple[TcpConnections, Relay, list[float]]]:
-    """The relay over TCP, with a clock."""
+    """The relay over TCP, with a clock that the test sets."""
     clock = [0.0]
     allowed = RelayLimits(**limits)
     relay = Relay(Access(600, 600), allowed)
@@ -197,7 +197,7 @@ async def connections(
 
 
 def connected(served: TcpConnections, host: str = "127.0.0.1") -> socket.socket:
-    """A client's end of a connection that is being served, as if it came from that address."""
+    """A client's end of a connection that is being served, as if it came from the given address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = socket.create_connection(listener.getsockname())
         connection, (_, port) = listener.accept()
@@ -208,7 +208,7 @@ def connected(served: TcpConnections, host: str = "127.0.0.1") -> socket.socket:
 
 
 async def test_tcp_answers_byte_by_byte() -> None:
-    """A request that comes in single bytes is answered as one that comes whole."""
+    """A request that comes in single bytes is answered like one that comes whole."""
     async with connections() as (served, _, _):
         with connected(served) as client:
             for byte in BINDING:
@@ -220,7 +220,7 @@ async def test_tcp_answers_byte_by_byte() -> None:
 
 
 async def test_tcp_begins_with_bytes_read_before() -> None:
-    """A stream handed over after its first byte was read is served from that byte."""
+    """A stream that is handed over after its first byte was read is served from that byte on."""
     async with connections() as (served, _, _):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             client = socket.create_connection(listener.getsockname())
@@ -235,7 +235,7 @@ async def test_tcp_begins_with_bytes_read_before() -> None:
 
 
 async def test_tcp_of_something_else_is_closed() -> None:
-    """Where framing is lost the connection ends."""
+    """If the framing is lost, the connection is closed."""
     async with connections() as (served, relay, _):
         with connected(served) as client:
             client.send(b"\0\0\0\0\0\0\0\0")
@@ -245,7 +245,9 @@ async def test_tcp_of_something_else_is_closed() -> None:
 
 
 async def test_tcp_without_allocation_is_closed() -> None:
-    """After 30 s, also if the client keeps asking for its address."""
+    """A connection without an allocation is closed after 30 s, even if the client keeps asking
+    for its address.
+    """
     async with connections() as (served, _, clock):
         with connected(served) as client:
             clock[0] = 29.9
@@ -259,7 +261,7 @@ async def test_tcp_without_allocation_is_closed() -> None:
 
 
 async def test_tcp_with_allocation_stays_open() -> None:
-    """While there is an allocation; from its end on the 30 s count."""
+    """A connection stays open while it has an allocation; the 30 s start when that ends."""
     async with connections() as (served, relay, clock):
         with connected(served) as client:
             one = next(iter(served._tasks))
@@ -278,7 +280,9 @@ async def test_tcp_with_allocation_stays_open() -> None:
 
 
 async def test_tcp_disconnect_deletes_the_allocation() -> None:
-    """At once: nobody can reach it any more."""
+    """When a connection ends, its allocation is deleted at once, because nobody can reach it any
+    more.
+    """
     async with connections() as (served, relay, _):
         client = connected(served)
         relay._table.add(next(iter(served._tasks)), "ann", b"user", 100, 0)
@@ -289,7 +293,7 @@ async def test_tcp_disconnect_deletes_the_allocation() -> None:
 
 
 async def test_tcp_too_many() -> None:
-    """One more than there may be is closed."""
+    """A connection above the limit is closed."""
     async with connections(tcp_connections=1) as (served, relay, _):
         with connected(served), connected(served) as second:
             assert await received(second) == b""
@@ -306,7 +310,7 @@ async def test_tcp_too_many() -> None:
     ],
 )
 async def test_tcp_too_many_of_one_address(first: str, same: str, other: str) -> None:
-    """One more than an address may have is closed, and another address is served."""
+    """A connection above the limit of its address is closed, and another address is served."""
     async with connections(tcp_connections_per_address=2) as (served, relay, _):
         with (
             connected(served, first),
@@ -321,7 +325,9 @@ async def test_tcp_too_many_of_one_address(first: str, same: str, other: str) ->
 
 
 async def test_tcp_with_allocation_does_not_count_for_its_address() -> None:
-    """Many who have credentials may come from behind one NAT."""
+    """Connections with an allocation do not count for their address: many may come from behind
+    one NAT.
+    """
     async with connections(tcp_connections_per_address=1) as (served, relay, _):
         with connected(served), contextlib.ExitStack() as stack:
             for number in range(3):
@@ -332,7 +338,9 @@ async def test_tcp_with_allocation_does_not_count_for_its_address() -> None:
 
 
 async def test_tcp_slow_client() -> None:
-    """What it does not read is dropped past the bound; what it then reads is whole messages."""
+    """What a slow client does not read is dropped above the limit; what it reads later is whole
+    messages.
+    """
     async with connections(tcp_buffer_bytes=20_000) as (served, _, _):
         with connected(served) as client:
             one = next(iter(served._tasks))
@@ -352,7 +360,7 @@ async def test_tcp_slow_client() -> None:
 
 
 async def test_tcp_answers_do_not_pile_up() -> None:
-    """A client that asks and never reads makes no more wait than the bound."""
+    """For a client that asks and never reads, no more answers wait than the limit allows."""
     async with connections(tcp_buffer_bytes=20_000) as (served, relay, _):
         with connected(served) as client:
             one = next(iter(served._tasks))
@@ -364,7 +372,7 @@ async def test_tcp_answers_do_not_pile_up() -> None:
 
 
 async def test_tcp_fast_client_lets_others_in() -> None:
-    """A client that sends without a pause does not stop the event loop."""
+    """A client that sends without a pause does not block the event loop."""
     async with connections() as (served, relay, _):
         with connected(served) as client:
             async with in_turns(lambda: relay.drops["no allocation"]):
@@ -375,7 +383,7 @@ async def test_tcp_fast_client_lets_others_in() -> None:
 
 
 async def test_tcp_close_leaves_nothing() -> None:
-    """Closing ends tasks and connections."""
+    """Closing ends all tasks and connections."""
     async with connections() as (served, _, _):
         with connected(served) as client:
             await served.close()
@@ -393,12 +401,12 @@ async def test_tcp_close_leaves_nothing() -> None:
     ],
 )
 def test_client_addresses(peer: Any, told: tuple[str, int]) -> None:
-    """An IPv4 client of a socket for both families is told its IPv4 address."""
+    """An IPv4 client of a socket for both families learns its IPv4 address."""
     assert tcp._plain(peer) == told
 
 
 async def test_relay_over_sockets_counts_garbage() -> None:
-    """On one port over UDP and TCP, garbage is counted and the next client served."""
+    """On one port over UDP and TCP, garbage is counted and the next client is served."""
     async with running_turn() as running:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
             client.setblocking(False)

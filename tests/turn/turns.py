@@ -1,15 +1,15 @@
-"""Whether what goes on lets others have their turn: by turns of the event loop, not by time."""
+"""Checks that long work lets other tasks run, by counting turns of the event loop and not time."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
-AT_A_TIME = 100  # What may be done for one client before others have their turn.
+AT_A_TIME = 100  # How many may be handled for one client before other tasks run.
 
 
 @contextlib.asynccontextmanager
 async def in_turns(count: Callable[[], int]) -> AsyncIterator[None]:
-    """What is counted comes a few at a time, others having their turn on the event loop between."""
+    """Assert that a count grows a few at a time, so that other tasks run in between."""
     jumps = [0]
 
     async def watch() -> None:

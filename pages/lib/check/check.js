@@ -1,8 +1,9 @@
 /**
- * The connection check: what is checked, each bounded in time, and the report as plain text.
- * Imports media, socket and the check's own modules; knows no page and no element.
+ * The connection check: what is checked, each with a time limit, and the report as plain text.
  */
 
+import { cameraPermission } from "../media/media.js";
+import { socketUrl } from "../signaling/web-socket.js";
 import { probeRelay, probeStun } from "./ice.js";
 import { sortServers } from "./servers.js";
 import {
@@ -15,36 +16,34 @@ import {
   STATUS,
   stunText,
 } from "./texts.js";
-import { cameraPermission } from "../media/media.js";
-import { socketUrl } from "../signaling/socket.js";
 
 /** @typedef {import("./servers.js").Servers} Servers */
 /** @typedef {import("./servers.js").Transport} Transport */
 /** @typedef {import("./texts.js").Result} Result */
-/** @typedef {import("../signaling/socket.js").SignalingStatus} SignalingStatus */
+/** @typedef {import("../signaling/signaling.js").SignalingStatus} SignalingStatus */
 
 /**
- * @typedef {object} Conditions What the page knows when the check begins.
+ * @typedef {object} Conditions What the page knows when the check starts.
  * @property {SignalingStatus} signaling
- * @property {{ open: boolean, error: string | null }} [camera] left out where none is needed
+ * @property {{ open: boolean, error: string | null }} [camera] left out if the page needs none
  */
 
 /**
  * @typedef {object} Check
  * @property {string} id
  * @property {string} title
- * @property {(signal: AbortSignal) => Promise<Result>} run ends early, with what is known, when the signal says so
+ * @property {(signal: AbortSignal) => Promise<Result>} run ends early, with what it knows, when the signal aborts
  */
 
-/** How long each may take, in milliseconds. */
+/** How long each check may take, in milliseconds. */
 const LIMIT = 8000;
-/** Of servers for one and the same thing, so many are asked. */
+/** How many servers are asked for the same thing. */
 const MAX_SERVERS = 4;
 /** @type {Result["status"][]} best first */
 const ORDER = ["ok", "partly", "unclear", "problem"];
 
 /**
- * What there is to check, in the order in which it is shown.
+ * What to check, in the order in which it is shown.
  * @param {Conditions} conditions
  * @returns {Check[]}
  */
@@ -75,10 +74,10 @@ export function checks({ signaling, camera }) {
 }
 
 /**
- * Run all at once.
+ * Run all checks at once.
  * @param {Check[]} list
- * @param {AbortSignal} signal gives up; nothing is told afterwards
- * @param {(id: string, result: Result) => void} tell called for each as it completes
+ * @param {AbortSignal} signal ends them; nothing is reported after that
+ * @param {(id: string, result: Result) => void} tell called for each check when it is done
  */
 export async function runChecks(list, signal, tell) {
   await Promise.all(
@@ -92,7 +91,7 @@ export async function runChecks(list, signal, tell) {
 }
 
 /**
- * The report for somebody who helps: no key, no credential, no address.
+ * The report for somebody who helps. It contains no key, no credential and no address.
  * @param {string} page its name
  * @param {{ title: string, result: Result }[]} rows
  * @returns {string}
@@ -147,7 +146,7 @@ async function checkSocket(signaling, signal) {
 /**
  * @param {string} url
  * @param {AbortSignal} signal
- * @returns {Promise<number | null>} milliseconds, or null if it does not open
+ * @returns {Promise<number | null>} in milliseconds; null if it does not open
  */
 async function timeToOpen(url, signal) {
   const begin = performance.now();
@@ -156,7 +155,7 @@ async function timeToOpen(url, signal) {
   try {
     socket = new WebSocket(url);
   } catch {
-    // A policy may refuse the URL itself: the same as a socket that does not open.
+    // A policy may refuse the URL itself: that is a socket that does not open, too.
     return null;
   }
   const opened = await new Promise((resolve) => {
@@ -169,7 +168,7 @@ async function timeToOpen(url, signal) {
 }
 
 /**
- * @param {Servers | null} servers null if the server has not told them
+ * @param {Servers | null} servers null if the page does not know them
  * @param {AbortSignal} signal
  */
 async function checkStun(servers, signal) {
@@ -184,7 +183,7 @@ async function checkStun(servers, signal) {
 }
 
 /**
- * @param {Servers | null} servers null if the server has not told them
+ * @param {Servers | null} servers null if the page does not know them
  * @param {Transport} transport
  * @param {boolean} registered
  * @param {AbortSignal} signal
@@ -201,11 +200,11 @@ async function checkRelay(servers, transport, registered, signal) {
 }
 
 /**
- * Ask several servers for the same thing: one that gives it is enough.
+ * Ask several servers for the same thing: one good answer is enough.
  * @template T
  * @param {T[]} servers
  * @param {(server: T) => Promise<Result>} ask
- * @param {() => Result} nobody the result where there is none to ask
+ * @param {() => Result} nobody the result if there is no server to ask
  * @returns {Promise<Result>}
  */
 async function askAll(servers, ask, nobody) {

@@ -1,19 +1,16 @@
 /**
  * The connection check's dialog: makes its elements, runs the check while it is open, and copies the report.
- * Imports check, its texts and the DOM helpers of view; what the page knows comes through `conditions`.
  */
 
+import { copyOnClick } from "../page/export.js";
+import { closeByBackdrop, mirror, show, text } from "../page/view.js";
 import { checks, report, runChecks } from "./check.js";
 import { STATUS } from "./texts.js";
-import { mirror, show, text } from "../page/view.js";
 
 /** @typedef {import("./check.js").Conditions} Conditions */
 /** @typedef {import("./texts.js").Result} Result */
 
-/** How long the Copy button says that it worked, in milliseconds. */
-const COPIED_FOR = 2000;
-
-/** @type {Record<Result["status"], string>} what is drawn beside the word, in 24 by 24 */
+/** @type {Record<Result["status"], string>} the drawing beside the word, 24 by 24 */
 const ICONS = {
   running: "M12 3a9 9 0 1 0 9 9",
   ok: "m5 12.5 4.5 4.5L19 7.5",
@@ -31,7 +28,6 @@ export class CheckDialog {
   #page;
   #conditions;
   #run = new AbortController();
-  #timer = 0;
   /** @type {Map<string, Row>} by the check's id */
   #rows = new Map();
 
@@ -45,28 +41,31 @@ export class CheckDialog {
 
   /**
    * @param {string} page its name, for the report
-   * @param {() => Conditions} conditions asked for at the start of each run
+   * @param {() => Conditions} conditions what the page knows, asked for at the start of each run
    */
   constructor(page, conditions) {
     this.#page = page;
     this.#conditions = conditions;
     this.#build();
     this.#again.onclick = () => this.#start();
-    this.#copy.onclick = () => this.#copyReport();
+    copyOnClick(this.#copy, {
+      content: () => report(this.#page, [...this.#rows.values()]),
+      refused: (content) => {
+        this.#text.value = content;
+        show(this.#text, true);
+        this.#text.select();
+        return "Copy the text above";
+      },
+    });
     this.#close.onclick = () => this.#dialog.close();
-    this.#dialog.onclick = (event) => {
-      // A click beside the dialog's box has the dialog itself as its target.
-      if (event.target === this.#dialog) {
-        this.#dialog.close();
-      }
-    };
+    closeByBackdrop(this.#dialog);
     this.#dialog.onclose = () => this.#run.abort();
     for (const opener of document.querySelectorAll(".check-open")) {
       opener.addEventListener("click", () => this.open());
     }
   }
 
-  /** Show it and run the check. */
+  /** Show it, and run the check. */
   open() {
     if (!this.#dialog.open) {
       this.#dialog.showModal();
@@ -118,30 +117,9 @@ export class CheckDialog {
     );
     const found =
       bad.length === 0
-        ? "Done. No problem was found."
+        ? "Done. No problems found."
         : `Done. Look at: ${bad.map(({ title }) => title).join(", ")}.`;
     text(this.#summary, state === "running" ? "Checking. This takes up to 8 seconds." : found);
-  }
-
-  async #copyReport() {
-    const copied = report(this.#page, [...this.#rows.values()]);
-    try {
-      await navigator.clipboard.writeText(copied);
-      this.#say("Copied");
-    } catch {
-      // Refused, or no clipboard without a secure context: the person copies what is selected.
-      this.#text.value = copied;
-      show(this.#text, true);
-      this.#text.select();
-      this.#say("Copy the text above");
-    }
-  }
-
-  /** @param {string} label */
-  #say(label) {
-    text(this.#copy, label);
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => text(this.#copy, "Copy result"), COPIED_FOR);
   }
 }
 
@@ -213,7 +191,7 @@ function paragraph(words, className) {
 }
 
 /**
- * A link that leaves this page, with the key in its fragment, where it is.
+ * A link that opens in a new tab, so that this page stays open.
  * @param {{ text: string, href: string }} link
  */
 function newTab({ text: label, href }) {

@@ -1,30 +1,29 @@
 /**
  * Asks one STUN or TURN server whether it answers, with peer connections that stay inside the page.
- * Imports nothing; knows neither pages nor words: what came out is said in codes.
  */
 
 /**
  * @typedef {"answered" | "unclear" | "silent" | "bad-url"} StunOutcome
- * "unclear": the browser does not tell an answer that adds nothing from none at all
+ * "unclear": in this browser, an answer that adds nothing looks like no answer
  */
 
 /**
  * @typedef {object} RelayOutcome
- * @property {"works" | "no-way" | "refused" | "silent" | "bad-url"} outcome "no-way": it gave an address, but data
- *   sent to it did not come back; "refused": it answered with an error; "silent": it did not answer
- * @property {number} [ms] with "works", the shortest round trip through the relay and back, in milliseconds
- * @property {number} [code] with "refused" and perhaps with "no-way", the STUN error code (RFC 8489, 14.8)
+ * @property {"works" | "no-way" | "refused" | "silent" | "bad-url"} outcome "no-way": it gave an address, but
+ *   data sent to it did not come back; "refused": it answered with an error; "silent": it did not answer
+ * @property {number} [ms] for "works": the shortest round trip through the relay and back, in milliseconds
+ * @property {number} [code] for "refused", and sometimes for "no-way": the STUN error code (RFC 8489, 14.8)
  */
 
-/** How many round trips are made; the shortest counts. */
+/** How many round trips are measured; the shortest counts. */
 const ROUND_TRIPS = 5;
-/** What the browser reports for a server that it cannot reach (W3C WebRTC, 4.8.2); no STUN code is above 699. */
+/** The browser's code for a server that it cannot reach (W3C WebRTC, 4.8.2); STUN codes end at 699. */
 const UNREACHABLE = 701;
 
 /**
  * Ask a STUN server for this browser's address.
- * @param {string} url as in `stun:192.0.2.1:3478`
- * @param {AbortSignal} signal ends the wait; the outcome is then what is known by then
+ * @param {string} url such as `stun:192.0.2.1:3478`
+ * @param {AbortSignal} signal ends the wait; the outcome is what is known by then
  * @returns {Promise<StunOutcome>}
  */
 export async function probeStun(url, signal) {
@@ -59,10 +58,10 @@ export async function probeStun(url, signal) {
 }
 
 /**
- * An answer that says the address which the browser knows already is no candidate (RFC 8445, 5.1.3). So a socket
- * that gathered to the end without an error was answered, where the browser reports errors at all.
+ * An answer with an address that the browser knows already makes no candidate (RFC 8445, 5.1.3). So if the browser
+ * reports errors at all, a socket that finished without an error got an answer.
  * @param {Set<number | null>} hosts ports of the sockets that asked
- * @param {Set<number | null>} failed ports of those that got no answer
+ * @param {Set<number | null>} failed ports of the sockets that got no answer
  * @returns {StunOutcome}
  */
 function withoutAddress(hosts, failed) {
@@ -73,9 +72,9 @@ function withoutAddress(hosts, failed) {
 }
 
 /**
- * Open a data channel from this page to itself through a relay, both ends relayed, and time a round trip.
+ * Open a data channel from this page to itself, with both ends relayed, and measure the round trip.
  * @param {RTCIceServer} server with one URL
- * @param {AbortSignal} signal ends the wait; the outcome is then what is known by then
+ * @param {AbortSignal} signal ends the wait; the outcome is what is known by then
  * @returns {Promise<RelayOutcome>}
  */
 export async function probeRelay(server, signal) {
@@ -104,12 +103,12 @@ export async function probeRelay(server, signal) {
   }
 }
 
-/** One of the two ends: hands its candidates to the other, and remembers what the relay said. */
+/** One of the two ends: gives its candidates to the other, and remembers what the relay said. */
 class End {
   relayed = false;
   /** @type {number | undefined} */
   code;
-  /** Called when it is clear that this end gets no relayed address. */
+  /** Called when it is certain that this end gets no relayed address. */
   ended = () => {};
 
   /**
@@ -125,7 +124,7 @@ class End {
     pc.onicecandidate = ({ candidate }) => {
       if (candidate?.candidate) {
         this.relayed = true;
-        // One that is refused is one less: the other end then gets no way, and that is what is told.
+        // Without a candidate the other end gets no path, and the outcome says so.
         other.addIceCandidate(candidate).catch((error) => console.warn("Connection check:", error));
       }
     };
@@ -155,7 +154,7 @@ function withoutWay(ends) {
  */
 async function connect(near, far) {
   const offer = await near.createOffer();
-  // Each end knows the other before that one's candidates come, which is from setLocalDescription on.
+  // Candidates come from setLocalDescription on; by then each end must know the other.
   await far.setRemoteDescription(offer);
   await near.setLocalDescription(offer);
   const answer = await far.createAnswer();
@@ -194,13 +193,13 @@ function roundTrip(channel, done) {
 
 /**
  * @param {RTCConfiguration} configuration
- * @returns {RTCPeerConnection | null} null for a URL that the browser does not take
+ * @returns {RTCPeerConnection | null} null for a URL that the browser does not accept
  */
 function connection(configuration) {
   try {
     return new RTCPeerConnection(configuration);
   } catch (error) {
-    // Its message would hold the URL; only the kind is told.
+    // The message would contain the URL, so only the name is logged.
     console.warn("Connection check:", error instanceof Error ? error.name : "not made");
     return null;
   }

@@ -1,5 +1,5 @@
 /**
- * Sorts the ICE servers that a page was given by what can be asked of them. Imports nothing. Pure.
+ * Sorts the ICE servers of a page by what they can be asked for. Pure.
  */
 
 /** @typedef {"udp" | "tcp" | "tls"} Transport between this browser and the relay */
@@ -19,7 +19,7 @@ const URL_PATTERN = /^(stuns?|turns?):([^?]+)(?:\?transport=(udp|tcp))?$/i;
  */
 export function sortServers(iceServers) {
   const stun = new Set(/** @type {string[]} */ ([]));
-  // A TURN server over UDP answers STUN too (RFC 8656, 3): it is asked where no other is named.
+  // A TURN server over UDP also answers STUN (RFC 8656, 3): it is asked if there is no STUN server.
   const turn = new Set(/** @type {string[]} */ ([]));
   /** @type {Servers["relay"]} */
   const relay = { udp: [], tcp: [], tls: [] };

@@ -1,6 +1,6 @@
 /**
- * What the connection check says to a person: a result's words, the likely cause and what to do.
- * Imports types only. Pure; names no address, no credential and no candidate.
+ * What the connection check says to a person: the result, the likely cause, and what to do. Pure; names no address, no
+ * credential and no candidate.
  */
 
 /** @typedef {import("./ice.js").StunOutcome} StunOutcome */
@@ -12,7 +12,7 @@
 /**
  * @typedef {object} Result
  * @property {Status} status
- * @property {string} text what came out
+ * @property {string} text what was found
  * @property {string} [advice] the likely cause, and what to do
  * @property {{ text: string, href: string }} [link]
  */
@@ -31,14 +31,14 @@ export const STATUS = {
 /** @type {Result} */
 export const NOT_TOLD = {
   status: "skipped",
-  text: "The server tells which it has only to a page that is connected.",
+  text: "The server names its STUN and relay servers only to a page that is connected.",
 };
 
 /** @type {Result} */
 export const NO_WEBRTC = {
   status: "problem",
-  text: "This browser has no WebRTC, or an add-on or a policy turned it off.",
-  advice: "Open the link in a current Chrome, Edge, Firefox or Safari.",
+  text: "This browser does not support WebRTC, or an extension or a policy has turned it off.",
+  advice: "Open the link in an up-to-date Chrome, Edge, Firefox or Safari.",
 };
 
 /**
@@ -47,64 +47,66 @@ export const NO_WEBRTC = {
  */
 export function secureText(secure) {
   return secure
-    ? { status: "ok", text: "The browser trusts how this page came here." }
+    ? { status: "ok", text: "The browser trusts this page’s connection." }
     : {
         status: "problem",
-        text: "This page came over plain HTTP, so the browser hides the camera.",
-        advice: "Open the link that begins with https.",
+        text: "This page was loaded over plain HTTP, so the browser does not allow the camera.",
+        advice: "Open the link that starts with https.",
       };
 }
 
 /**
  * @param {object} camera
- * @param {boolean} camera.secure whether the page may ask for a camera at all
+ * @param {boolean} camera.secure whether the page may ask for a camera
  * @param {boolean} camera.open
- * @param {string | null} camera.error the kind of the last failure to open it
+ * @param {string | null} camera.error why it could not be opened the last time
  * @param {PermissionState | "unknown"} camera.permission
- * @param {number} camera.count the cameras of this device, as far as the browser tells
+ * @param {number} camera.count how many cameras this device has, as far as the browser says
  * @returns {Result}
  */
 export function cameraText({ secure, open, error, permission, count }) {
   const cameras = count === 1 ? "1 camera" : `${count} cameras`;
   if (open) {
-    return { status: "ok", text: `Allowed and on; this device has ${cameras}.` };
+    return { status: "ok", text: `Allowed, and on. This device has ${cameras}.` };
   }
   if (!secure) {
-    return { status: "problem", text: "Hidden by the browser, as this page is not secure." };
+    return {
+      status: "problem",
+      text: "Not allowed by the browser, because this page is not secure.",
+    };
   }
   if (permission === "denied" || error === "camera-refused") {
     return {
       status: "problem",
-      text: "The browser does not let this page use the camera.",
-      advice:
-        "Allow the camera for this page, by the icon beside the address. Then load the page again.",
+      text: "The browser does not allow this page to use the camera.",
+      advice: "Allow the camera with the icon beside the address. Then reload this page.",
     };
   }
   if (count === 0 || error === "no-camera") {
     return {
       status: "problem",
-      text: "The browser sees no camera.",
+      text: "The browser does not find a camera.",
       advice:
-        "If the link was opened inside another app, open it in Safari or Chrome. If the camera plugs in, check its cable.",
+        "If you opened the link inside another app, open it in Safari or Chrome instead. If the camera has a cable, check it.",
     };
   }
   if (error === "camera-busy") {
     return {
       status: "problem",
       text: "There is a camera, but it did not start.",
-      advice: "Close other camera apps and video calls, then try again.",
+      advice: "Close other camera apps and end video calls. Then try again.",
     };
   }
   return permission === "granted"
-    ? { status: "ok", text: `Allowed, and off now; this device has ${cameras}.` }
-    : { status: "ok", text: "There is a camera. The browser asks for it when you tap Start." };
+    ? { status: "ok", text: `Allowed, and off now. This device has ${cameras}.` }
+    : { status: "ok", text: "There is a camera. The browser will ask for it when you tap Start." };
 }
 
 /**
  * @param {object} socket
- * @param {number | null} socket.ms how long a WebSocket took to open, in milliseconds; null if it did not
- * @param {import("../signaling/socket.js").SignalingStatus} socket.signaling
- * @param {boolean} socket.secure whether the page came over HTTPS
+ * @param {number | null} socket.ms how long it took to open a WebSocket, in milliseconds; null if it did not open
+ * @param {import("../signaling/signaling.js").SignalingStatus} socket.signaling
+ * @param {boolean} socket.secure whether the page was loaded over HTTPS
  * @returns {Result}
  */
 export function socketText({ ms, signaling, secure }) {
@@ -112,38 +114,40 @@ export function socketText({ ms, signaling, secure }) {
     return {
       status: "problem",
       text: `The server answers, but does not let this page in: ${signaling.refusal.message}`,
-      advice: "If it is about the link or its key, scan the code or copy the link again.",
+      advice: "If the problem is the link or its key, scan the QR code or copy the link again.",
     };
   }
   if (ms !== null) {
-    const rest = signaling.registered ? "this page is in its room" : "this page is not in its room";
-    return { status: "ok", text: `Opened in ${milliseconds(ms)}; ${rest}.` };
+    const rest = signaling.registered ? "This page is in its room" : "This page is not in its room";
+    return { status: "ok", text: `Opened in ${milliseconds(ms)}. ${rest}.` };
   }
   if (signaling.registered) {
     return {
       status: "partly",
-      text: "This page's own WebSocket is open, but a second one was not let through.",
-      advice: "Run the check again. If it stays like this, a proxy may limit connections.",
+      text: "This page is connected, but could not open a second WebSocket.",
+      advice:
+        "Run the check again. If the result is the same, a proxy may limit the number of connections.",
     };
   }
   if (signaling.everOpened || !secure) {
     return {
       status: "problem",
-      text: "The server does not answer any more.",
-      advice: "See whether lenscast still runs, and whether this device is still in its network.",
+      text: "The server no longer answers.",
+      advice:
+        "Check that lenscast is still running, and that this device is still on the same network.",
     };
   }
   return {
     status: "problem",
-    text: "The page loaded, but no WebSocket ever opened.",
+    text: "The page loaded, but no WebSocket could be opened.",
     advice:
-      "On an iPhone the server's certificate has to be installed first. Elsewhere a proxy or a blocker may stop WebSockets.",
-    link: { text: "How to install it", href: "/trust" },
+      "On an iPhone, installing the server’s certificate may help. Otherwise a proxy or a content blocker may be stopping the connection.",
+    link: { text: "How to install the certificate", href: "/trust" },
   };
 }
 
 /**
- * @param {StunOutcome | null} outcome null if there is no server to ask
+ * @param {StunOutcome | null} outcome null if there is no server
  * @returns {Result}
  */
 export function stunText(outcome) {
@@ -151,23 +155,23 @@ export function stunText(outcome) {
     case null:
       return {
         status: "none",
-        text: "None is set up.",
-        advice: "Nothing is missing while phone and laptop are in one network.",
+        text: "No STUN server is set up.",
+        advice: "None is needed while phone and laptop are on the same network.",
       };
     case "answered":
       return { status: "ok", text: "The STUN server answered." };
     case "unclear":
       return {
         status: "unclear",
-        text: "No outside address came; this browser does not say why.",
-        advice: "Between devices in one network that is how it should be.",
+        text: "The server did not report another address. This browser does not say why.",
+        advice: "Between devices on the same network this is normal.",
       };
     case "silent":
       return {
         status: "problem",
-        text: "No answer.",
+        text: "The STUN server did not answer.",
         advice:
-          "The STUN server does not run, or a firewall stops UDP to it. Inside one network, or by a relay over TCP, video may still come through.",
+          "It is not running, or a firewall blocks UDP to it. Video may still work on the same network, or through a relay over TCP.",
       };
     case "bad-url":
       return BAD_URL;
@@ -177,46 +181,46 @@ export function stunText(outcome) {
 /** @type {Result} */
 const BAD_URL = {
   status: "problem",
-  text: "The browser does not take the URL that the server gave.",
-  advice: "Whoever runs the server should look at turn in config.yaml.",
+  text: "The browser does not accept the URL from the server.",
+  advice: "Whoever runs the server should check turn in config.yaml.",
 };
 
 /** @type {Record<Transport, string>} */
 const UNREACHED = {
-  udp: "It does not run, its address is wrong, or a firewall stops UDP to it. If a relay over TCP is OK, video still comes through.",
-  tcp: "It does not run, its address is wrong, or a firewall stops TCP to its port.",
-  tls: "It does not run, its certificate is not valid for its name, or a firewall stops TCP to its port.",
+  udp: "It is not running, its address is wrong, or a firewall blocks UDP to it. If the relay over TCP is OK, video still works.",
+  tcp: "It is not running, its address is wrong, or a firewall blocks TCP to its port.",
+  tls: "It is not running, its certificate is not valid for its name, or a firewall blocks TCP to its port.",
 };
 
 /** @type {Record<Transport, string>} */
 const NO_RELAY = {
-  udp: "Phone and laptop must reach each other directly, as in one Wi-Fi without client isolation. If no picture comes, set up TURN on the server.",
-  tcp: "It would help only in a network that stops UDP.",
-  tls: "It would help only in a network that lets nothing but HTTPS through.",
+  udp: "Phone and laptop must reach each other directly, such as on one Wi-Fi network without client isolation. If there is no picture, set up TURN on the server.",
+  tcp: "It is needed only on a network that blocks UDP.",
+  tls: "It is needed only on a network that allows nothing but HTTPS.",
 };
 
 /**
  * @param {RelayOutcome | null} probed null if there is no such relay
  * @param {Transport} transport
- * @param {boolean} registered whether the credentials are those of a connected page
+ * @param {boolean} registered whether the page is connected, so that its credentials are current
  * @returns {Result}
  */
 export function relayText(probed, transport, registered) {
   switch (probed?.outcome) {
     case undefined:
-      return { status: "none", text: "None is set up.", advice: NO_RELAY[transport] };
+      return { status: "none", text: "No such relay is set up.", advice: NO_RELAY[transport] };
     case "works":
       return {
         status: "ok",
-        text: `Works: data went through it and back in ${milliseconds(probed.ms ?? 0)}.`,
+        text: `It works: data took ${milliseconds(probed.ms ?? 0)} through it and back.`,
       };
     case "no-way":
       return {
         status: "partly",
-        text: "It gave an address, but data sent from one of its addresses to another did not arrive.",
+        text: "The relay gave an address, but data sent from one of its addresses to another did not arrive.",
         advice:
           probed.code === undefined
-            ? "It may still help where one side connects directly. The relay's rules for peers may forbid its own address."
+            ? "It may still help if one side connects directly. The relay’s rules for peers may forbid its own address."
             : refusal(probed.code, registered).advice,
       };
     case "refused":
@@ -238,31 +242,31 @@ function refusal(code, registered) {
     return {
       text: `The relay refused the user name or password (${code}).`,
       advice: registered
-        ? "The secret or the password in config.yaml is not the relay's, or their clocks differ. Whoever runs the server should compare them."
-        : "They may have run out. Run the check again once this page is connected.",
+        ? "The secret or the password in config.yaml is not the relay’s, or the two clocks differ. Whoever runs the server should compare them."
+        : "They may have expired. Run the check again when this page is connected.",
     };
   }
   if (code === 486 || code === 508) {
     return {
-      text: `The relay has no place left for this page (${code}).`,
-      advice: "Run the check again in some minutes. Whoever runs the relay can raise its quotas.",
+      text: `The relay is full (${code}).`,
+      advice: "Run the check again in a few minutes. Whoever runs the relay can raise its quotas.",
     };
   }
   if (code === 403) {
     return {
       text: "The relay does not allow this (403).",
-      advice: "Whoever runs the relay should look at its rules for addresses.",
+      advice: "Whoever runs the relay should check its rules for addresses.",
     };
   }
   if (code >= 500 && code < 600) {
     return {
-      text: `The relay has a fault of its own (${code}).`,
-      advice: "Run the check again. If it stays like this, its log says more.",
+      text: `The relay has an internal error (${code}).`,
+      advice: "Run the check again. If the result is the same, the relay’s log says more.",
     };
   }
   return {
-    text: `The relay refused (${code}).`,
-    advice: "The relay's log says more. Its version or its settings may not fit.",
+    text: `The relay refused the request (${code}).`,
+    advice: "The relay’s log says more. Its version or its settings may be the cause.",
   };
 }
 

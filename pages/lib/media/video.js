@@ -1,7 +1,4 @@
-/**
- * How video is sent: which codec is offered first, the rate it begins with, and the limits of size, rate and bits.
- * Imports types only; knows neither pages nor peers.
- */
+/** How video is sent: which codec is offered first, the rate it begins with, and the limits of size, rate and bits. */
 
 /** @typedef {import("../signaling/protocol.js").Codec} Codec */
 
@@ -15,31 +12,28 @@
 
 /** @typedef {RTCRtpSendParameters & { degradationPreference?: string }} Parameters TypeScript lacks the member. */
 
+/** @type {VideoLimits} of a screen: text is to be sharp, and changes seldom */
+export const SCREEN = { maxBitrate: 2_500_000, maxFramerate: 15, priority: "sharp" };
+
 /** After this time connected, in milliseconds, the bandwidth is known and the picture may be made smaller. */
 const SETTLING = 3_000;
-/** How much the connection may carry beside the camera's own rate, as a share of it: what a probe looks for. */
+/** How much the connection may carry beside the video's own rate, as a share of it: what a probe looks for. */
 const HEADROOM = 4 / 3;
 
-/** What one connection sends of the camera, as its person chose it and as its network allows. */
+/** What one connection sends of a camera or a screen, as its person chose it and as its network allows. */
 export class OutgoingVideo {
   #limits;
   #codec;
   /** @type {RTCRtpTransceiver | null} */
   #transceiver = null;
-  /** @type {number | null} in kbit/s, the same for every answer: another one would reset the estimate */
-  #startBitrate = null;
   #settled = false;
   #settlingTimer = 0;
-  /** Grows with each probe, in kbit/s. */
-  #probes = 0;
-  /** What the last answer was limited to, in kbit/s; 0 for none. */
-  #most = 0;
 
   /**
    * @param {VideoLimits | null} limits those to begin with
-   * @param {Codec} codec the one to offer first
+   * @param {Codec} [codec] the one to offer first
    */
-  constructor(limits, codec) {
+  constructor(limits, codec = "auto") {
     this.#limits = limits;
     this.#codec = codec;
   }
@@ -48,23 +42,23 @@ export class OutgoingVideo {
     return this.#codec;
   }
 
-  /** Whether the limits are above what the last answer allows: it has to be applied anew. */
-  get outgrown() {
-    return this.#most > 0 && (this.#limits?.maxBitrate ?? 0) > this.#most * 1000;
+  get limits() {
+    return this.#limits;
   }
 
   /**
+   * Add what sends it, for the side that offers.
    * @param {RTCPeerConnection} pc
-   * @param {MediaStream} stream
-   * @returns {RTCRtpTransceiver}
+   * @param {RTCRtpTransceiverInit} init without encodings
    */
-  add(pc, stream) {
-    this.#transceiver = pc.addTransceiver("video", {
-      direction: "sendonly",
-      streams: [stream],
-      sendEncodings: this.#limits ? [encoding(this.#limits)] : undefined,
-    });
-    return this.#transceiver;
+  add(pc, init) {
+    const sendEncodings = this.#limits ? [encoding(this.#limits)] : undefined;
+    this.#transceiver = pc.addTransceiver("video", { ...init, sendEncodings });
+  }
+
+  /** @param {RTCRtpTransceiver | undefined} transceiver that sends it, as the other side offered it */
+  use(transceiver) {
+    this.#transceiver = transceiver ?? null;
   }
 
   /** The connection is gone; another one may follow. */
@@ -72,7 +66,6 @@ export class OutgoingVideo {
     clearTimeout(this.#settlingTimer);
     this.#settlingTimer = 0;
     this.#settled = false;
-    this.#most = 0;
     this.#transceiver = null;
   }
 
@@ -91,26 +84,6 @@ export class OutgoingVideo {
     if (this.#transceiver) {
       preferCodec(this.#transceiver, this.#codec, navigator);
     }
-  }
-
-  /**
-   * Write into an answer, before it is applied, what this side is to begin with and may reach.
-   * @param {string} sdp
-   * @returns {string}
-   */
-  hint(sdp) {
-    if (!this.#limits) {
-      return sdp;
-    }
-    const { maxBitrate } = this.#limits;
-    this.#startBitrate ??= startBitrate(maxBitrate);
-    this.#most = Math.round((HEADROOM * maxBitrate) / 1000) + this.#probes;
-    return withMostBitrate(withStartBitrate(sdp, this.#startBitrate), this.#most);
-  }
-
-  /** The next `hint` lets the browser probe (see withMostBitrate). */
-  raise() {
-    this.#probes += 1;
   }
 
   /** Cap what is sent; does nothing before the negotiation. */
@@ -149,6 +122,56 @@ export class OutgoingVideo {
   }
 }
 
+/** What a connection begins with and may reach: written into the remote peer's description before it is applied. */
+export class BandwidthHint {
+  /** @type {number | null} in kbit/s, the same every time: another one would reset the estimate */
+  #start = null;
+  /** Grows with each probe, in kbit/s. */
+  #probes = 0;
+  /** What the last description was limited to, in kbit/s; 0 for none. */
+  #most = 0;
+
+  /**
+   * @param {string} sdp
+   * @param {VideoLimits[]} limits of all that is sent; none leaves the description as it is
+   * @returns {string}
+   */
+  write(sdp, limits) {
+    if (limits.length === 0) {
+      return sdp;
+    }
+    this.#start ??= startBitrate(limits[0].maxBitrate);
+    this.#most = Math.round((HEADROOM * sum(limits)) / 1000) + this.#probes;
+    return withMostBitrate(withStartBitrate(sdp, this.#start), this.#most);
+  }
+
+  /** The next `write` lets the browser probe (see withMostBitrate). */
+  raise() {
+    this.#probes += 1;
+  }
+
+  /**
+   * Whether the limits are above what the last description allows: it has to be applied again.
+   * @param {VideoLimits[]} limits
+   */
+  isOutgrown(limits) {
+    return this.#most > 0 && sum(limits) > this.#most * 1000;
+  }
+
+  /** The connection is gone; another one may follow. */
+  forget() {
+    this.#most = 0;
+  }
+}
+
+/**
+ * @param {VideoLimits[]} limits
+ * @returns {number} in bits per second
+ */
+function sum(limits) {
+  return limits.reduce((total, { maxBitrate }) => total + maxBitrate, 0);
+}
+
 /**
  * Cap what a sender sends.
  * @param {RTCRtpSender | undefined} sender
@@ -181,7 +204,7 @@ function encoding({ maxBitrate, maxFramerate, scaleResolutionDownBy }) {
 }
 
 /**
- * The rate to begin with: higher starts are known to make slow links choppy for half a minute.
+ * The rate to begin with. Higher ones are known to make slow links choppy for half a minute.
  * @param {number} target in bits per second
  * @returns {number} in kbit/s
  */
@@ -205,8 +228,8 @@ export function codecChoices() {
 }
 
 /**
- * Offer a codec first. All the others stay behind it in the browser's own order, so that a peer which lacks it, or
- * knows VP8 only, still gets a picture (RFC 7742, 5: VP8 and H.264 are what every browser must have).
+ * Offer a codec first. All others follow in the browser's own order, so that a peer which lacks it, or which knows VP8
+ * only, still gets a picture (RFC 7742, 5: VP8 and H.264 are what every browser must have).
  * @param {RTCRtpTransceiver} transceiver before the offer is made
  * @param {Codec} choice
  * @param {{ userAgent: string, maxTouchPoints: number }} device such as `navigator`
@@ -223,7 +246,7 @@ export function preferCodec(transceiver, choice, device) {
     // Not an empty list for the browser's own order: a later offer would repeat the order of the one before.
     transceiver.setCodecPreferences([...first, ...others]);
   } catch (error) {
-    // Browsers differ in which codecs they let into this list: their own order serves as well.
+    // Browsers differ in which codecs they take in this list: their own order will do.
     console.warn("Codec:", error);
   }
 }
@@ -260,11 +283,11 @@ function nameOf({ mimeType }) {
 const NO_CODEC = /^(rtx|red|ulpfec|flexfec-03)$/i;
 
 /**
- * Ask the sending browser to begin at a bitrate instead of feeling its way up from 300 kbit/s.
+ * Ask the sending browser to begin at a bitrate, instead of working its way up from 300 kbit/s.
  *
- * libwebrtc reads `x-google-start-bitrate` from the fmtp line of the codec in the description that the
- * sender applies; others pass over it. VP8 has no fmtp line, so it gets one.
- * @param {string} sdp the answer, before the sender applies it
+ * libwebrtc reads `x-google-start-bitrate` from the fmtp line of the codec in the description that the sender applies;
+ * others ignore it. VP8 has no fmtp line, so it gets one.
+ * @param {string} sdp the remote peer's description, before the sender applies it
  * @param {number} kbps
  * @returns {string}
  */
@@ -295,25 +318,15 @@ function hint(section, kbps) {
 }
 
 /**
- * Limit the whole connection. Each time the limit grows while less is known to get through, libwebrtc feels at once
- * whether that much does, with a few packets (ProbeController::SetBitrates); left to itself it takes half a minute
- * to find out that a slow network is fast again.
- * @param {string} sdp the answer, before the sender applies it
+ * Limit the whole connection, of which libwebrtc keeps one limit: that of the video section it read last. Each time it
+ * grows while less is known to get through, libwebrtc finds out at once whether that much does, with a few packets
+ * (ProbeController::SetBitrates); left to itself it takes half a minute to notice that a slow network is fast again.
+ * @param {string} sdp the remote peer's description, before the sender applies it
  * @param {number} kbps
  * @returns {string}
  */
 export function withMostBitrate(sdp, kbps) {
   return sdp
     .replace(/^b=AS:.*\r\n/gm, "")
-    .replace(/^(m=video .*\r\n(?:[ic]=.*\r\n)*)/m, `$1b=AS:${kbps}\r\n`);
-}
-
-/**
- * The session id of a description's `o=` line. It stays the same for all descriptions of one RTCPeerConnection
- * (RFC 8829, 5.2.1), so another one means that the peer began anew.
- * @param {string} sdp
- * @returns {string}
- */
-export function sessionId(sdp) {
-  return /^o=\S+ (\S+)/m.exec(sdp)?.[1] ?? "";
+    .replace(/^(m=video .*\r\n(?:[ic]=.*\r\n)*)/gm, `$1b=AS:${kbps}\r\n`);
 }

@@ -1,16 +1,16 @@
 /**
- * Loads the rest of a page, also where the network changes or the server is away meanwhile. Imports nothing.
+ * Loads the rest of a page, even if the network changes or the server is away for a while.
  */
 
-/** Between two attempts, in milliseconds. */
+/** How long to wait between two attempts, in milliseconds. */
 const RETRY_DELAY = 1_000;
 /** How long the server may take to answer, in milliseconds. */
 const PATIENCE = 5_000;
 
 /**
- * What runs already goes on meanwhile: a picture that is sent is not given up for a module that did not come.
+ * Keeps trying until a module has loaded. What runs already goes on, such as the video that a phone is sending.
  * @template T
- * @param {() => Promise<T>} importing imports a module, and is called again when a part of it did not come
+ * @param {() => Promise<T>} importing imports a module; called again if a part of it did not load
  * @returns {Promise<T>}
  */
 export async function loaded(importing) {
@@ -24,7 +24,7 @@ export async function loaded(importing) {
       sayMissing(true);
       console.error("A part of the page did not load:", error);
       if (answered && !isReloaded()) {
-        // A browser may keep the failure of a module for as long as the page lives (whatwg/html issue 6768).
+        // A browser may remember until the next reload that a module failed (whatwg/html issue 6768).
         location.reload();
       }
       await pause(RETRY_DELAY);
@@ -32,7 +32,7 @@ export async function loaded(importing) {
   }
 }
 
-/** Whether the page was loaded anew already: what fails once more, as in a browser too old, is no reason to go on. */
+/** Whether the page has been reloaded already: in a browser that is too old, another reload would not help. */
 function isReloaded() {
   const [navigation] = performance.getEntriesByType("navigation");
   return navigation instanceof PerformanceNavigationTiming && navigation.type === "reload";
@@ -46,7 +46,7 @@ function sayMissing(missing) {
   }
 }
 
-/** Whether the server is there. */
+/** Whether the server answers. */
 async function answers() {
   try {
     const signal = AbortSignal.timeout(PATIENCE);

@@ -1,8 +1,8 @@
 /**
- * Tells when this device has moved to another network, as far as the browser says so. Imports nothing.
+ * Notices that this device has moved to another network, as far as the browser says so.
  */
 
-/** @typedef {EventTarget & { type?: string }} NetworkInformation Where the browser has it: TypeScript lacks it. */
+/** @typedef {EventTarget & { type?: string }} NetworkInformation Not in every browser; TypeScript lacks it. */
 
 /** @param {() => void} moved */
 export function watchNetwork(moved) {
@@ -10,7 +10,7 @@ export function watchNetwork(moved) {
   const connection = /** @type {{ connection?: NetworkInformation }} */ (navigator).connection;
   let kind = connection?.type;
   connection?.addEventListener("change", () => {
-    // It also tells of estimates of the speed, many times.
+    // This event also comes with every new estimate of the speed.
     if (connection.type !== kind) {
       kind = connection.type;
       moved();

@@ -1,5 +1,5 @@
 /**
- * Full screen and picture in picture, as toggles. Imports nothing.
+ * Switches full screen and picture-in-picture on and off.
  */
 
 export async function toggleFullscreen() {
@@ -12,13 +12,13 @@ export async function toggleFullscreen() {
   }
 }
 
-/** @param {HTMLVideoElement | undefined} video the one to show apart */
+/** @param {HTMLVideoElement | undefined} video to show in a window of its own */
 export async function togglePictureInPicture(video) {
   try {
     await (document.pictureInPictureElement
       ? document.exitPictureInPicture()
       : video?.requestPictureInPicture());
   } catch (error) {
-    console.warn(`Picture in picture was refused: ${error}`);
+    console.warn(`Picture-in-picture was refused: ${error}`);
   }
 }

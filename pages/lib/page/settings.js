@@ -1,6 +1,6 @@
 /**
- * What a page is opened with: the link's fragment, the video presets that the server writes into the page, and
- * bitrates for what is between them. Imports nothing; the element is `<meta name="lenscast:video" content="JSON">`.
+ * What a page starts with: the link's fragment, and the video presets, which the server writes into the page as
+ * `<meta name="lenscast:video" content="JSON">`.
  */
 
 /**
@@ -15,9 +15,14 @@
 /** @typedef {{ presets: Record<string, Preset>, default: string }} Presets */
 
 /**
+ * What a person chose: wishes for the camera, and the name of their preset; null for other values.
+ * @typedef {import("../media/media.js").CameraWish & { preset: string | null }} Choice
+ */
+
+/**
  * Read the presets from the page's head.
  * @returns {Presets}
- * @throws {SyntaxError | TypeError} when the server did not fill them in
+ * @throws {SyntaxError | TypeError} if the server has not filled them in
  */
 export function readPresets() {
   const meta = document.querySelector('meta[name="lenscast:video"]');
@@ -28,9 +33,9 @@ export function readPresets() {
 }
 
 /**
- * What the camera is opened with, until a person chooses.
+ * What the camera is opened with until a person chooses something else.
  * @param {Presets} known
- * @returns {import("../../sender/camera.js").Choice}
+ * @returns {Choice}
  */
 export function firstChoice({ presets, default: preset }) {
   const { width, height, frameRate } = presets[preset];
@@ -38,7 +43,7 @@ export function firstChoice({ presets, default: preset }) {
 }
 
 /**
- * What is sent of it at most, until more is known.
+ * The limits of what is sent at first.
  * @param {Presets} known
  * @returns {import("../media/video.js").VideoLimits}
  */
@@ -48,8 +53,8 @@ export function firstLimits({ presets, default: preset }) {
 }
 
 /**
- * A bitrate cap for settings that are no preset: between the two presets that send the next fewer and the next
- * more pixels a second, on a straight line; outside of them, in proportion.
+ * The bitrate limit for settings that are no preset: between two presets, interpolated by the pixels per second;
+ * outside of them, in proportion to the nearest.
  * @param {{ width: number, height: number, frameRate: number }} settings
  * @param {Presets} presets
  * @returns {number} in bits per second
@@ -75,8 +80,8 @@ function pixelRate({ width, height, frameRate }) {
 }
 
 /**
- * Read a link's fragment, `#ROOM.KEY`, `#ROOM` or nothing.
- * @param {string} hash as `location.hash` gives it
+ * Read a link's fragment: `#ROOM.KEY`, `#ROOM` or nothing.
+ * @param {string} hash such as `location.hash`
  * @returns {{ room?: string, key?: string }}
  */
 export function readFragment(hash) {

@@ -1,6 +1,5 @@
 /**
  * A page's one record of state, with one setter and one render, and small helpers for the DOM.
- * Imports types only; knows no page: the page gives its first state and its render function.
  */
 
 /** @typedef {import("../signaling/protocol.js").Phase} Phase */
@@ -12,7 +11,7 @@
  */
 
 /**
- * Holds the state of a page and draws it after every change.
+ * Holds the state of a page, and draws it after every change.
  * @template {Base} T
  */
 export class View {
@@ -36,8 +35,8 @@ export class View {
   }
 
   /**
-   * Change members of the state and draw it.
-   * @param {Partial<T>} changes none at all draws the state as it is
+   * Change members of the state, and draw it.
+   * @param {Partial<T>} changes if left out, the state is drawn as it is
    */
   set(changes = {}) {
     this.#state = { ...this.#state, ...changes };
@@ -49,7 +48,7 @@ export class View {
 }
 
 /**
- * Write a data attribute, or take it away for null. Writes only what differs.
+ * Write a data attribute, or remove it for null. Writes only what differs.
  * @param {HTMLElement} element
  * @param {string} name as in `dataset`
  * @param {string | null} value
@@ -63,7 +62,7 @@ export function mirror(element, name, value) {
 }
 
 /**
- * The element with this id, of the class wanted.
+ * The element with this id.
  * @template {Element} T
  * @param {string} id
  * @param {new () => T} kind its class, such as HTMLButtonElement
@@ -79,7 +78,7 @@ export function byId(id, kind) {
 }
 
 /**
- * Set an element's text, only where it differs: a live region would be read out again.
+ * Set an element's text. Writes only what differs: screen readers would read a live region again.
  * @param {Element} element
  * @param {string} value
  */
@@ -96,4 +95,19 @@ export function text(element, value) {
  */
 export function show(element, visible) {
   element.hidden = !visible;
+}
+
+/**
+ * Let a click beside a modal dialog close it.
+ * @param {HTMLDialogElement} dialog
+ */
+export function closeByBackdrop(dialog) {
+  dialog.addEventListener("click", ({ target, clientX, clientY }) => {
+    const { left, right, top, bottom } = dialog.getBoundingClientRect();
+    const inside = clientX >= left && clientX <= right && clientY >= top && clientY <= bottom;
+    // A click on the backdrop has the dialog as its target, but so has one on the dialog's padding.
+    if (target === dialog && !inside) {
+      dialog.close();
+    }
+  });
 }

@@ -1,11 +1,11 @@
 /**
- * The screen's wake lock, taken again whenever the system gave it up. Imports nothing.
+ * Keeps the screen on, and asks for it again whenever the system has released the wake lock.
  */
 
-/** Before a lock that the system released under a visible page is asked for again, in milliseconds. */
+/** How long to wait before asking again when the system has released the lock of a visible page, in milliseconds. */
 const AGAIN = 5_000;
 
-/** Keeps the screen on, also after the page was hidden in between. Does nothing where that is not supported. */
+/** Does nothing if the browser does not support it. */
 export class WakeLock {
   /** @type {WakeLockSentinel | null} */
   #sentinel = null;
@@ -14,7 +14,7 @@ export class WakeLock {
   #timer = 0;
   #onVisible = () => void this.#request();
 
-  /** Keep the screen on from now. */
+  /** Keep the screen on from now on. */
   acquire() {
     if (!this.#wanted) {
       this.#wanted = true;
@@ -43,7 +43,7 @@ export class WakeLock {
     try {
       this.#keep(await navigator.wakeLock.request("screen"));
     } catch (error) {
-      // Refused on a low battery, for example: the camera works without it.
+      // The system may refuse, such as on a low battery: the camera works without it.
       console.warn("Wake lock:", error);
     } finally {
       this.#asking = false;
@@ -57,7 +57,7 @@ export class WakeLock {
       return;
     }
     this.#sentinel = sentinel;
-    // The system releases it when the page is hidden, and to save power (W3C Screen Wake Lock, 5).
+    // The system releases it when the page is hidden, or to save power (W3C Screen Wake Lock, 5).
     sentinel.addEventListener("release", () => {
       if (sentinel === this.#sentinel) {
         this.#sentinel = null;

@@ -1,9 +1,7 @@
-/**
- * The wire protocol's types, as docs/protocol.md describes them.
- * Imports nothing; knows no page and no socket.
- */
+/** The wire protocol's types, as docs/protocol.md describes them. */
 
-/** @typedef {"sender" | "receiver"} Role */
+/** @typedef {string} Role one of the room type's: "sender", "receiver" and "viewer" in a camera room */
+/** @typedef {any} Json any value that JSON can hold */
 
 /**
  * What a page shows; mirrored to `<html data-phase>`.
@@ -11,16 +9,31 @@
  */
 
 /** @typedef {"user" | "environment"} Facing */
-/** @typedef {"sharp" | "smooth"} Priority What is kept where not both can be had: resolution or frame rate. */
-/** @typedef {"auto" | "h264" | "vp8" | "vp9" | "av1"} Codec What is preferred; VP8 is always offered as well. */
+/** @typedef {"sharp" | "smooth"} Priority What to keep when there is not enough for both: resolution or frame rate. */
+/** @typedef {"auto" | "h264" | "vp8" | "vp9" | "av1"} Codec The preferred one; VP8 is always offered as well. */
 
 /** @typedef {{ iceServers: RTCIceServer[] }} TurnConfig */
-/** @typedef {{ id: string, role: Role, name?: string, away?: boolean }} PeerInfo */
 /** @typedef {{ url: string, qr: string }} Invite `qr` is an SVG document. */
 
 /**
+ * @typedef {object} PeerInfo
+ * @property {string} id
+ * @property {Role} role
+ * @property {string} [name]
+ * @property {boolean} [away] cut off, and may come back
+ * @property {boolean} [offers] whether the recipient of this makes the offers to that peer
+ */
+
+/**
+ * @typedef {object} Limits
+ * @property {number} resume how long the server keeps the place of a peer that is away, in seconds
+ * @property {number} rate how many messages a client may send in a second
+ * @property {number} burst and how many at once
+ */
+
+/**
  * @typedef {object} CameraState
- * What a sender tells of its camera; every member may be missing, sizes are in pixels.
+ * What a sender says about its camera; every member may be missing, sizes are in pixels.
  * @property {"live" | "paused"} [status]
  * @property {string} [camera]
  * @property {Facing} [facing]
@@ -31,8 +44,8 @@
  * @property {boolean} [microphone]
  * @property {string[]} [presets]
  * @property {Priority} [priority]
- * @property {Codec} [codec] the choice, not what it led to
- * @property {Codec[]} [codecs] those that may be asked for
+ * @property {Codec} [codec] what was chosen, which may not be what is in use
+ * @property {Codec[]} [codecs] those that can be asked for
  * @property {string} [reason] why it is paused
  * @property {string} [notice] a sentence for a person, or ""
  */
@@ -45,13 +58,13 @@
  * @property {boolean} [microphone]
  * @property {Priority} [priority]
  * @property {Codec} [codec]
- * @property {true | "anew"} [restart] find another way for the media, or make the whole connection anew
+ * @property {true | "anew"} [restart] find another way for the media, or make a new connection
  */
 
 /**
  * @typedef {object} Registered
  * @property {"registered"} type
- * @property {Role} role
+ * @property {Role} role the one that the server gave, which may not be the one asked for
  * @property {TurnConfig} turnConfig
  * @property {string} [id]
  * @property {string} [room]
@@ -59,22 +72,73 @@
  * @property {string} [resume] the token to come back with
  * @property {boolean} [resumed] this is the same peer as before
  * @property {Invite} [invite]
+ * @property {Partial<Limits>} [limits]
  */
 
-/** @typedef {{ type: "register", role: Role, room?: string, key?: string, name?: string, resume?: string }} Register */
-/** @typedef {{ type: "peer-connected", peer: Role, id: string, name?: string }} PeerConnected */
+/**
+ * @typedef {object} Register
+ * @property {"register"} type
+ * @property {Role} role
+ * @property {string} [roomType] "camera" if left out
+ * @property {string} [room]
+ * @property {string} [key]
+ * @property {string} [name]
+ * @property {string} [resume]
+ * @property {number} [heard] the newest `n` of what was said, to be told what was missed
+ */
+
+/** @typedef {{ type: "peer-connected", peer: Role, id: string, name?: string, offers?: boolean }} PeerConnected */
 /** @typedef {{ type: "peer-disconnected", peer: Role, id: string, reason?: string }} PeerDisconnected */
 /** @typedef {{ type: "offer", sdp: string, to?: string, from?: string }} Offer */
 /** @typedef {{ type: "answer", sdp: string, to?: string, from?: string }} Answer */
 /** @typedef {{ type: "ice-candidate", candidate: RTCIceCandidateInit | null, to?: string, from?: string }} IceCandidate */
 /** @typedef {{ type: "control", settings: ControlSettings, to?: string, from?: string }} Control */
-/** @typedef {{ type: "state", state: CameraState, to?: string, from?: string }} State */
+/** @typedef {{ type: "state", state: CameraState, to?: string, from?: string }} State the server hands the newest one
+ *   of each peer to everyone who comes later */
 /** @typedef {{ type: "turn-config", turnConfig: TurnConfig }} TurnConfigMessage */
 /** @typedef {{ type: "error", message: string, code?: string }} ErrorMessage */
 
+/** @typedef {{ type: "say", kind: string, body: string, to?: string }} Say */
+
+/**
+ * @typedef {object} Said
+ * What somebody in the room said.
+ * @property {"say"} type
+ * @property {string} kind such as "chat"
+ * @property {string} body
+ * @property {string} from
+ * @property {string} [name] the speaker's
+ * @property {number} at room time, in milliseconds
+ * @property {number} n counts what is said in the room
+ * @property {boolean} [private] nobody else heard it
+ */
+
+/** @typedef {{ type: "set", name: string, base: number, value: Json }} SetDocument change version `base` of a document */
+
+/**
+ * @typedef {object} RoomDocument
+ * A small value that all in the room see. After a restart of the server, whoever has a newer one sends it back.
+ * @property {"document"} type
+ * @property {string} name
+ * @property {number} version
+ * @property {Json} value
+ * @property {string} [by] who changed it last
+ * @property {number} at room time, in milliseconds
+ * @property {string} [seal] shows that it is the server's
+ */
+
+/** @typedef {{ type: "role", to: string, role: Role | null }} GiveRole null: out of the room */
+/** @typedef {{ type: "role", id: string, role: Role | null, by?: string }} RoleGiven `id` has this role now */
+/** @typedef {{ type: "time", sent: number }} AskTime */
+/** @typedef {{ type: "time", sent: number, time: number, boot: string }} Time `time` is room time, in milliseconds; it
+ *   never jumps while `boot` stays the same */
+/** @typedef {{ type: "end" }} End the room, for everyone */
+
 /** @typedef {Offer | Answer | IceCandidate} Negotiation The messages that make one connection. */
 /** @typedef {Negotiation | Control | State} Routed */
-/** @typedef {Register | Routed} ClientMessage */
-/** @typedef {Registered | PeerConnected | PeerDisconnected | Routed | TurnConfigMessage | ErrorMessage} ServerMessage */
+/** @typedef {Register | Routed | Say | SetDocument | RoomDocument | GiveRole | AskTime | End} ClientMessage */
+/** @typedef {PeerConnected | PeerDisconnected} Attendance */
+/** @typedef {Said | RoomDocument | RoleGiven | Time | TurnConfigMessage | ErrorMessage} Told */
+/** @typedef {Registered | Attendance | Routed | Told} ServerMessage */
 
 export {};

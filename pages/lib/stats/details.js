@@ -1,6 +1,6 @@
 /**
- * What else a connection's statistics say, for those who look for a cause: freezes, decoding, buffer, repeats, addresses.
- * Pure; imports stats, and types of latency. What the browser or the sender does not give is null, and its text a dash.
+ * More of a connection's statistics, for somebody who looks for a cause: freezes, decoding, buffer, repeats, addresses.
+ * Pure. A figure that neither the browser nor the sender gives is null, and its text is a dash.
  */
 
 import {
@@ -25,16 +25,16 @@ import {
  * @typedef {object} Details
  * @property {number | null} freezes since the start
  * @property {number | null} frozen seconds since the start
- * @property {number | null} decodeTime of a frame, ms, in the last seconds
+ * @property {number | null} decodeTime for a frame, ms, in the last seconds
  * @property {number | null} bufferDelay in the jitter buffer, ms, in the last seconds
  * @property {number | null} nacks packets asked for again, since the start
  * @property {number | null} plis whole pictures asked for, since the start
  * @property {string | null} localCandidate type of this end's address
  * @property {string | null} localProtocol
- * @property {string | null} remoteCandidate type of the sender's address, as it sees it if it says so
+ * @property {string | null} remoteCandidate type of the sender's address, as the sender says if it does
  * @property {string | null} remoteProtocol
- * @property {string | null} limitation why the sender sends less than asked for
- * @property {number | null} encodeTime of a frame at the sender, ms
+ * @property {string | null} limitation why the sender sends less than it should
+ * @property {number | null} encodeTime for a frame at the sender, ms
  */
 
 /** @type {Record<string, string>} */
@@ -62,7 +62,7 @@ export function readDetails(report, previous, sender) {
     plis: number(video?.pliCount),
     localCandidate: word(local?.candidateType),
     localProtocol: word(local?.relayProtocol ?? local?.protocol),
-    // This end may know the sender's address by its packets only ("prflx"); the sender knows what it is.
+    // This end may know the sender's address only from its packets ("prflx"); the sender knows its type.
     remoteCandidate: sender?.candidate ?? word(remote?.candidateType),
     remoteProtocol: sender?.protocol ?? word(remote?.protocol),
     limitation: sender?.limitation ?? null,
@@ -107,7 +107,7 @@ export function formatLatency(latency) {
 }
 
 /**
- * The growth of a sum of seconds by that of its count, in ms.
+ * How much a sum of seconds has grown, divided by the growth of its count, in ms.
  *
  * @param {Stat | undefined} now
  * @param {Stat | undefined} before

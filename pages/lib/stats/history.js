@@ -1,14 +1,14 @@
 /**
- * The figures of the last two minutes, and their text for a file or the clipboard. Pure; imports nothing.
+ * The figures of the last two minutes, and their text for a file. Pure.
  */
 
 /** One row a second, for two minutes. */
 export const LENGTH = 120;
 
-/** @typedef {Record<string, number | string | null>} Row one reading; null for what the browser did not give */
+/** @typedef {Record<string, number | string | null>} Row one reading; null for what the browser does not give */
 
 export class History {
-  /** @type {Row[]} the oldest first */
+  /** @type {Row[]} oldest first */
   #rows = [];
 
   get rows() {
@@ -26,7 +26,7 @@ export class History {
   }
 
   /**
-   * The numbers of one figure, the newest last.
+   * The numbers of one figure, newest last.
    * @param {string} name
    * @returns {(number | null)[]}
    */
@@ -39,7 +39,7 @@ export class History {
 }
 
 /**
- * Write rows as CSV (RFC 4180), with the names of the figures first.
+ * Write rows as CSV (RFC 4180), with the names of the figures in the first row.
  * @param {readonly Row[]} rows
  */
 export function toCsv(rows) {
@@ -53,7 +53,7 @@ function cell(value) {
   if (value === null || typeof value === "number") {
     return value === null ? "" : String(value);
   }
-  // A spreadsheet would take a text that begins so for a formula; some of it comes from the other side.
+  // A spreadsheet would read text that starts like this as a formula, and some of it comes from the other side.
   const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -1,6 +1,6 @@
 /**
- * Measures how old the picture of one sender is when it is shown: watches its frames, asks for the sender's clock
- * over the data channel, and takes in the sender's reports. Imports latency.
+ * Measures how old the picture of one sender is when it is shown: watches its frames, asks for the sender's clock over
+ * the data channel, and reads the sender's reports.
  */
 
 import {
@@ -16,24 +16,24 @@ import {
 /** @typedef {import("./latency.js").SenderReport} SenderReport */
 
 /**
- * @typedef {object} Shown a frame that was put on the screen; times on this page's clock, in milliseconds
+ * @typedef {object} Shown A frame that was shown; times are on this page's clock, in milliseconds.
  * @property {number} rtp
  * @property {number | null} received
- * @property {number | null} captured as the browser has it
+ * @property {number | null} captured as the browser says
  * @property {number} displayed
  */
 
-/** Samples of the sender's clock taken at once at the start; afterwards one with each reading. */
+/** How many samples of the sender's clock are taken at the start; after that, one with each reading. */
 const FIRST_SAMPLES = 8;
-/** Frames are watched for so long after a reading, in milliseconds. */
+/** How long frames are watched after a reading, in milliseconds. */
 const ATTENTION = 3_000;
-/** Frames kept, to be put beside the sender's reports: 4 seconds and more. */
+/** How many frames are kept to compare with the sender's reports: more than 4 seconds. */
 const MAX_FRAMES = 150;
-/** The frames of a reading are those of the time before it, in milliseconds. */
+/** Which time before a reading its frames are from, in milliseconds. */
 const PERIOD = 1_000;
-/** A report older than this, in milliseconds, says nothing about now. */
+/** How long a report is valid, in milliseconds. */
 const REPORT_AGE = 6_000;
-/** RTP times keep pace with the clock: what was found holds for a while, if a report does not fit or is lost. */
+/** How long a match holds if a report does not fit or is lost, in milliseconds: RTP times keep pace with the clock. */
 const MATCH_AGE = 10_000;
 
 export class LatencyMeter {
@@ -41,7 +41,7 @@ export class LatencyMeter {
   #tell;
   #clock = new RemoteClock();
   #times = new RtpTime();
-  /** @type {Shown[]} the oldest first */
+  /** @type {Shown[]} oldest first */
   #frames = [];
   /** @type {{ report: SenderReport, at: number } | null} */
   #told = null;
@@ -52,20 +52,20 @@ export class LatencyMeter {
 
   /**
    * @param {HTMLVideoElement} video
-   * @param {(text: string) => void} tell to the sender's page, if it hears
+   * @param {(text: string) => void} tell the sender's page, if it listens
    */
   constructor(video, tell) {
     this.#video = video;
     this.#tell = tell;
   }
 
-  /** What the sender reported last, unless that was long ago. */
+  /** The sender's last report; null if it is old. */
   get report() {
     const fresh = this.#told !== null && performance.now() - this.#told.at < REPORT_AGE;
     return fresh && this.#told ? this.#told.report : null;
   }
 
-  /** Take in what the sender's page said. @param {string} text */
+  /** @param {string} text what the sender's page said */
   receive(text) {
     const arrived = performance.now();
     const message = readMessage(text);
@@ -82,8 +82,8 @@ export class LatencyMeter {
   }
 
   /**
-   * The latency of the last second; to be called once a second while it is shown.
-   * @param {number | null} roundTrip on the network in milliseconds, for a peer without a data channel
+   * The latency in the last second. Call it once a second while it is shown.
+   * @param {number | null} roundTrip on the network, in milliseconds, for a peer without a data channel
    * @returns {Latency | null}
    */
   read(roundTrip) {
@@ -107,7 +107,7 @@ export class LatencyMeter {
     return latencyOf(delays, error + match.doubt, "reports");
   }
 
-  /** Forget what was measured: the connection is another one. */
+  /** Forget what was measured, because the connection is a new one. */
   reset() {
     this.#clock = new RemoteClock();
     this.#times = new RtpTime();
@@ -156,7 +156,7 @@ export class LatencyMeter {
     const frames = this.#frames.flatMap(({ rtp, received }) =>
       received === null ? [] : { rtp, received },
     );
-    // The way cannot be shorter than it is by the clocks; those are wrong by their error at most.
+    // By the clocks, a frame cannot arrive before its capture by more than their error.
     const match = matchCaptures(
       frames,
       captures.map((capture) => capture - clock.offset),

@@ -1,27 +1,27 @@
 /**
- * The arithmetic of a frame's way from the camera to the screen: two clocks aligned by four timestamps (as RFC 5905, 8,
- * does), and frames put beside the capture times that the sender tells. Also reads what the pages say to each other
- * about it. Pure: no page, no clock, no connection; imports nothing. All times are in milliseconds.
+ * Computes how long a frame takes from the camera to the screen: aligns two clocks by four timestamps (as in RFC 5905,
+ * 8), and matches frames with the capture times that the sender reports. Also reads the messages in which the pages
+ * tell each other about it. Pure. All times are in milliseconds.
  */
 
-/** How many capture times a report carries at most: three seconds of 30 frames. */
+/** How many capture times a report has at most: three seconds at 30 frames. */
 export const MAX_CAPTURES = 90;
 
-/** Two quartz clocks part by at most about 100 millionths, those of phones in the cold included. */
+/** Two quartz clocks drift apart by at most about 100 millionths, even those of cold phones. */
 const DRIFT = 1e-4;
-/** Clock samples kept: two minutes of them. */
+/** How many clock samples are kept: two minutes of them. */
 const MAX_SAMPLES = 120;
-/** What rounding to whole milliseconds, at both ends, may add to the error. */
+/** How much rounding to whole milliseconds at both ends may add to the error. */
 const ROUNDING = 1;
-/** A frame is one of the sender's where their times differ by no more: RTP times of frames are whole milliseconds. */
+/** By how much the times of a frame at both ends may differ: RTP times of frames are whole milliseconds. */
 const TOLERANCE = 2.5;
-/** Frames that must have a capture time of their own, of those that the sender told about. */
+/** Which share of the frames must match a capture time, of those in the time that the sender reported. */
 const LEAST_SHARE = 0.6;
-/** Fewer frames than this are no series to compare. */
+/** How many frames it takes to compare. */
 const LEAST_FRAMES = 8;
-/** No frame is on its way for longer than this. */
+/** The longest time that a frame can be on its way. */
 const LONGEST_WAY = 5_000;
-/** The clock of video in RTP, ticks in a millisecond (RFC 3551, 5). */
+/** RTP's clock for video, in ticks per millisecond (RFC 3551, 5). */
 const TICKS = 90;
 const MAX_TEXT = 32;
 
@@ -29,16 +29,16 @@ const MAX_TEXT = 32;
 /** @typedef {{ offset: number, error: number }} Aligned */
 /** @typedef {"browser" | "reports"} Source who knew when a frame was captured */
 /** @typedef {{ value: number, error: number | null, source: Source }} Latency */
-/** @typedef {{ rtp: number, received: number }} ReceivedFrame `rtp`: its timestamp in ms, unwrapped */
+/** @typedef {{ rtp: number, received: number }} ReceivedFrame `rtp`: its timestamp in ms, without wrap-around */
 
 /**
  * @typedef {object} SenderReport
  * @property {"report"} type
  * @property {number[]} captures when frames were captured, on the sender's clock
- * @property {string | null} limitation why it sends less than asked for: "none", "cpu", "bandwidth" or "other"
+ * @property {string | null} limitation why it sends less than it should: "none", "cpu", "bandwidth" or "other"
  * @property {string | null} encoder
- * @property {number | null} encodeTime of a frame
- * @property {string | null} candidate type of the address that the sender uses
+ * @property {number | null} encodeTime for a frame
+ * @property {string | null} candidate type of the sender's address
  * @property {string | null} protocol
  */
 
@@ -88,7 +88,7 @@ export function clockSample(sent, received, answered, arrived) {
   };
 }
 
-/** The offset of a remote clock, from the sample that the network delayed least. */
+/** The offset of a remote clock, from the sample with the least delay on the network. */
 export class RemoteClock {
   /** @type {ClockSample[]} */
   #samples = [];
@@ -108,7 +108,7 @@ export class RemoteClock {
    * @returns {Aligned | null} the true offset is within `error` of `offset`
    */
   align(now) {
-    // The way there may have taken all of the round trip, or none of it; and since then the clocks went on.
+    // The way there may have taken all of the round trip or none of it, and the clocks have drifted since.
     const bounds = this.#samples.map(({ offset, roundTrip, at }) => ({
       offset,
       error: roundTrip / 2 + Math.max(0, now - at) * DRIFT,
@@ -121,7 +121,7 @@ export class RemoteClock {
   }
 }
 
-/** Makes times of RTP timestamps, which begin anew every 13 hours, and at any value. */
+/** Converts RTP timestamps, which start at any value and wrap around every 13 hours, to times. */
 export class RtpTime {
   /** @type {number | null} */
   #last = null;
@@ -138,14 +138,14 @@ export class RtpTime {
 }
 
 /**
- * Find by which shift the RTP times of frames become the times of their capture: the one with which the uneven steps
- * between frames are those between the captures. Where the steps are even several do; then it is the latest that
- * leaves the network the time it takes, and the doubt is one step.
+ * Find the shift that turns the RTP times of frames into their capture times: with it, the uneven steps between frames
+ * match those between captures. If the steps are even, several shifts match; then it is the latest that still leaves
+ * the network the time it needs, and the doubt is one step.
  *
  * @param {ReceivedFrame[]} frames on the local clock
  * @param {number[]} captures on the local clock, sorted
- * @param {number} shortest the least time that a frame is on its way
- * @returns {{ shift: number, doubt: number } | null} null where they do not fit
+ * @param {number} shortest time that a frame can be on its way
+ * @returns {{ shift: number, doubt: number } | null} null if they do not match
  */
 export function matchCaptures(frames, captures, shortest) {
   if (frames.length < LEAST_FRAMES || captures.length < LEAST_FRAMES) {
@@ -193,7 +193,7 @@ function isPossible(frames, shift, shortest) {
 }
 
 /**
- * The share of the frames with a capture time of their own, of those in the time that the captures tell about.
+ * Which share of the frames matches a capture time, of the frames in the time that the captures cover.
  * @param {ReceivedFrame[]} frames
  * @param {number[]} captures
  * @param {number} shift
@@ -222,7 +222,7 @@ function parse(text) {
     const value = JSON.parse(text);
     return typeof value === "object" && value !== null ? value : null;
   } catch {
-    // Whatever it was, it was not said by one of these pages.
+    // None of these pages said this.
     return null;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The statistics panel of one camera: asks the connection, keeps two minutes, writes the figures and draws their lines.
- * Imports stats and its details, latency's meter, history, sparkline, the buffer's limit, and the DOM helpers of view.
+ * The statistics panel of one camera: asks the connection, keeps two minutes of figures, and shows them as text and
+ * lines.
  */
 
 import { History, LENGTH, toCsv } from "./history.js";
@@ -9,7 +9,7 @@ import { LatencyMeter } from "./latency-meter.js";
 import { drawSparkline } from "./sparkline.js";
 import { formatDetails, formatLatency, readDetails } from "./details.js";
 import { formatFigures, readFigures } from "./stats.js";
-import { copyText, download } from "../page/export.js";
+import { copyOnClick, download } from "../page/export.js";
 import { text } from "../page/view.js";
 
 /** @typedef {import("./history.js").Row} Row */
@@ -17,16 +17,14 @@ import { text } from "../page/view.js";
 /**
  * @typedef {object} PanelOptions
  * @property {HTMLVideoElement} video
- * @property {(text: string) => void} tell to the sender's page, if it hears
- * @property {() => void} detail the other view was asked for, compact or full
- * @property {(buffer: number) => void} buffer another one was chosen, in milliseconds
+ * @property {(text: string) => void} tell the phone's page, if it listens
+ * @property {() => void} detail a person asked for more or fewer figures
+ * @property {(buffer: number) => void} buffer a person chose another one, in milliseconds
  * @property {() => string} label of the camera
  */
 
-/** Reports kept: figures such as packet loss are those of the last 3 seconds, at one report a second. */
+/** How many reports are kept: at one a second, figures such as packet loss are for the last 3 seconds. */
 const WINDOW = 3;
-/** How long a button says that it worked, in milliseconds. */
-const SAID_FOR = 2_000;
 
 export class StatsPanel {
   #options;
@@ -60,8 +58,10 @@ export class StatsPanel {
   #listen() {
     const { detail, buffer } = this.#options;
     this.#button(".stats-detail").addEventListener("click", detail);
-    const copy = this.#button(".stats-copy");
-    copy.addEventListener("click", () => void this.#copy(copy));
+    copyOnClick(this.#button(".stats-copy"), {
+      content: () =>
+        JSON.stringify({ camera: this.#options.label(), rows: this.#history.rows }, null, 2),
+    });
     this.#button(".stats-csv").addEventListener("click", () =>
       download("lenscast-statistics.csv", "text/csv", toCsv(this.#history.rows)),
     );
@@ -70,7 +70,7 @@ export class StatsPanel {
     slider.addEventListener("input", () => buffer(slider.valueAsNumber));
   }
 
-  /** Take in what the sender's page told. @param {string} said */
+  /** @param {string} said what the phone's page said */
   receive(said) {
     this.#meter.receive(said);
   }
@@ -87,7 +87,7 @@ export class StatsPanel {
   }
 
   /**
-   * Read the connection once and show its figures.
+   * Read the connection once, and show its figures.
    * @param {RTCPeerConnection | null} connection null shows dashes
    */
   async update(connection) {
@@ -107,7 +107,7 @@ export class StatsPanel {
     }
   }
 
-  /** Begin anew: after a pause in which none were taken, rates over it and lines across it would be untrue. */
+  /** Start again: rates and lines across a time in which nothing was read would be wrong. */
   reset() {
     this.#reports = [];
     this.#history.clear();
@@ -135,20 +135,11 @@ export class StatsPanel {
       ...row(details),
     });
     for (const svg of this.#lines) {
-      // One that is not laid out, as in the compact view, need not be drawn.
+      // In the short view some lines are not shown.
       if (svg.clientWidth > 0) {
         drawSparkline(svg, this.#history.values(svg.dataset.line ?? ""), LENGTH);
       }
     }
-  }
-
-  /** @param {HTMLButtonElement} button */
-  async #copy(button) {
-    const rows = this.#history.rows;
-    const done = await copyText(JSON.stringify({ camera: this.#options.label(), rows }, null, 2));
-    const label = button.dataset.label ?? "";
-    text(button, done ? "Copied" : "Refused");
-    setTimeout(() => text(button, label), SAID_FOR);
   }
 
   /** @param {Record<string, string>} figures */
@@ -169,7 +160,7 @@ export class StatsPanel {
 }
 
 /**
- * Figures as a row of the history, and under names that a table can have.
+ * Figures as a row of the history, under the names that a table has.
  * @param {import("./stats.js").Figures | import("./details.js").Details} figures
  * @returns {Row}
  */

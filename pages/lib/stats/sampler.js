@@ -1,10 +1,10 @@
 /**
- * Has every sender's figures taken once a second, and only while they are shown. Imports types only.
+ * Reads the figures of all sources once a second, but only while they are shown.
  */
 
 /** @typedef {{ sample: () => Promise<void>, resetSamples: () => void }} Sampled */
 
-/** Between two readings, in milliseconds. */
+/** How often figures are read, in milliseconds. */
 const INTERVAL = 1000;
 
 export class Sampler {
@@ -12,7 +12,7 @@ export class Sampler {
   #timer = 0;
   #running = false;
 
-  /** @param {() => Sampled[]} sources those whose figures are shown now */
+  /** @param {() => Sampled[]} sources whose figures are shown now */
   constructor(sources) {
     this.#sources = sources;
   }

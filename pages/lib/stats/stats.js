@@ -1,8 +1,7 @@
 /**
- * What the statistics of a connection say about the video that arrives, and how a person reads it.
+ * What a connection's statistics say about the video that arrives, as figures and as text.
  *
- * Owns the figures and their text. Pure: no page, no clock, no connection; imports nothing.
- * A figure that the browser does not give is null, and its text a dash.
+ * Pure. A figure that the browser does not give is null, and its text is a dash.
  */
 
 /** @typedef {Record<string, any>} Stat one RTCStats dictionary (W3C webrtc-stats) */
@@ -15,13 +14,13 @@
  * @property {number | null} height pixels
  * @property {number | null} frameRate frames a second
  * @property {number | null} bitrate bits a second of the video's RTP payload
- * @property {number | null} loss share of the packets lost between the two reports, 0 to 1
+ * @property {number | null} loss share of the packets that were lost between the two reports, 0 to 1
  * @property {number | null} latency round trip on the network, ms
  * @property {number | null} jitter ms
  * @property {string | null} codec such as "VP8"
  * @property {"direct" | "relay" | null} path
- * @property {string | null} transport "udp", "tcp" or "tls": how this end speaks to the other, or to its relay
- * @property {number | null} dropped frames received and never shown, since the start
+ * @property {string | null} transport "udp", "tcp" or "tls": how this end reaches the other, or its relay
+ * @property {number | null} dropped frames that arrived but were never shown, since the start
  */
 
 /** @typedef {"resolution" | "framerate" | "bitrate" | "loss" | "latency" | "jitter" | "codec" | "path" | "dropped"} FigureName */
@@ -32,8 +31,8 @@ export const DASH = "–";
  * Compute the figures of the video that arrives.
  *
  * @param {Report} report
- * @param {Report} [previous] an earlier one of the same connection; without it there is no
- *   bitrate and no loss
+ * @param {Report} [previous] an earlier one of the same connection; without it, bitrate and loss are
+ *   null
  * @returns {Figures}
  */
 export function readFigures(report, previous) {
@@ -56,7 +55,7 @@ export function readFigures(report, previous) {
 }
 
 /**
- * Write the figures for a person, a dash for each that is not there.
+ * Write the figures for a person, with a dash for each that is missing.
  *
  * @param {Figures} figures
  * @returns {Record<FigureName, string>}
@@ -101,14 +100,14 @@ export function positive(value) {
 }
 
 /**
- * The stream that carries the picture. After a renegotiation an old one may still be listed, so
- * the one that heard last, and of equals the one that got most.
+ * The stream of the picture. After a renegotiation an old one may still be listed, so this takes the
+ * one that last received something and, of equals, the one that received most.
  *
  * @param {Stat[]} stats
  * @returns {Stat | undefined}
  */
 export function inboundVideo(stats) {
-  // Older Safari and Firefox say mediaType where the specification now says kind.
+  // Older Safari and Firefox have mediaType instead of kind.
   return stats
     .filter((stat) => stat.type === "inbound-rtp" && (stat.kind ?? stat.mediaType) === "video")
     .sort(
@@ -120,8 +119,8 @@ export function inboundVideo(stats) {
 }
 
 /**
- * The candidate pair in use: the transport names it (Chromium, Safari), or the pair says it
- * itself (`selected`, Firefox's own).
+ * The candidate pair in use: the transport names it (Chromium, Safari), or the pair says so itself
+ * (`selected`, only in Firefox).
  *
  * @param {Report} report
  * @param {Stat[]} stats
@@ -147,7 +146,7 @@ export function difference(now, before, name) {
 }
 
 /**
- * How fast a counter grows. Null where it went back: then it is another stream's.
+ * How fast a counter grows. Null if it fell: then it belongs to another stream.
  *
  * @param {Stat | undefined} now
  * @param {Stat | undefined} before
@@ -162,8 +161,8 @@ function perSecond(now, before, name, factor = 1) {
 }
 
 /**
- * Not every browser has framesPerSecond, and Chromium leaves it out while no frame comes; the
- * count of decoded frames is there in all of them.
+ * Not every browser has framesPerSecond, and Chromium leaves it out while no frame arrives; all
+ * count the decoded frames.
  *
  * @param {Stat | undefined} video
  * @param {Stat | undefined} before
@@ -177,14 +176,14 @@ function loss(video, before) {
   const received = difference(video, before, "packetsReceived");
   const lost = difference(video, before, "packetsLost");
   if (received === null || lost === null || received < 0) return null;
-  // Late packets and duplicates count as received, so the number of lost ones can fall (RFC 3550 6.4.1).
+  // Late packets and duplicates count as received, so the number of lost packets can fall (RFC 3550, 6.4.1).
   const missing = Math.max(lost, 0);
   return received + missing > 0 ? missing / (received + missing) : null;
 }
 
 /**
- * The newest measure there is: of the last STUN check, else of RTCP, else the mean of all STUN
- * checks so far (Firefox has only that one).
+ * The newest measurement: of the last STUN check, else of RTCP, else the mean of all STUN checks so
+ * far (the only one in Firefox).
  *
  * @param {Stat | undefined} pair
  * @param {Stat[]} stats
@@ -219,7 +218,7 @@ function path(report, pair) {
   const remote = lookUp(report, pair?.remoteCandidateId);
   if (!local && !remote) return { path: null, transport: null };
   const relayed = [local, remote].some((candidate) => candidate?.candidateType === "relay");
-  // A relay's own leg may run over TCP while the address it lends is always UDP (RFC 8656).
+  // A relay may be reached over TCP, but the address that it provides is always UDP (RFC 8656).
   const viaLocalRelay = local?.candidateType === "relay" ? local.relayProtocol : undefined;
   const transport = viaLocalRelay ?? local?.protocol ?? remote?.protocol;
   return {

@@ -1,26 +1,26 @@
 /**
- * The dialog that shows the words of each connection, while it is open, for two people or two screens to compare.
- * Makes its own elements. Imports words and the DOM helpers of view. Loaded when a person asks for the words.
+ * The dialog that shows the words of each connection, for two people or two screens to compare. Loaded when a person
+ * asks for the words.
  */
 
-import { text } from "../page/view.js";
+import { closeByBackdrop, text } from "../page/view.js";
 import { certificatesOf, wordsOf } from "./words.js";
 
 /** @typedef {{ label: string, connection: RTCPeerConnection | null }} Compared */
 
-/** How often it is seen whether a connection was made anew, in milliseconds. */
+/** How often the dialog looks for new connections, in milliseconds. */
 const INTERVAL = 500;
 
 const LEAD =
-  "Both screens show the same four words when nobody, not even the server, sits in between. Each new connection has other words.";
-const EMPTY = "There are words as soon as the video is connected.";
-const WORKING = "One moment";
+  "Compare these words on both screens. If they differ, somebody in between, perhaps the server, can see the video. Each new connection has new words.";
+const EMPTY = "The words appear as soon as the video is connected.";
+const WORKING = "One moment…";
 
 export class WordsDialog {
   #compared;
   #timer = 0;
   #busy = false;
-  /** @type {Map<string, string>} words by what they follow from */
+  /** @type {Map<string, string>} words by the certificates that they follow from */
   #known = new Map();
 
   #close = element("button", "button square quiet words-close");
@@ -29,18 +29,13 @@ export class WordsDialog {
   #dialog = element("dialog", "words");
 
   /**
-   * @param {() => Compared[] | Promise<Compared[]>} compared what there is to compare at this moment
+   * @param {() => Compared[] | Promise<Compared[]>} compared the connections of this moment
    */
   constructor(compared) {
     this.#compared = compared;
     this.#build();
     this.#close.onclick = () => this.#dialog.close();
-    this.#dialog.onclick = (event) => {
-      // A click beside the dialog's box has the dialog itself as its target.
-      if (event.target === this.#dialog) {
-        this.#dialog.close();
-      }
-    };
+    closeByBackdrop(this.#dialog);
     this.#dialog.onclose = () => {
       clearInterval(this.#timer);
       this.#known.clear();
@@ -58,7 +53,7 @@ export class WordsDialog {
   #build() {
     const title = element("h2", "");
     title.id = "words-title";
-    title.textContent = "Compare code";
+    title.textContent = "Compare words";
     const lead = element("p", "words-lead");
     lead.id = "words-lead";
     lead.textContent = LEAD;

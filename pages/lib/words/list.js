@@ -1,6 +1,6 @@
 /**
- * The 2048 words of a code to compare: 11 bits each, 3 to 6 letters, no two that sound alike as far as it could be had.
- * Imports nothing. Most are of the English list of BIP 39. Their order is part of the code: never change one alone.
+ * The 2048 words that people compare: 11 bits each, 3 to 6 letters, chosen so that few sound alike. Most are from the
+ * English list of BIP 39. Two pages show the same words only if their lists are the same: never change a single word.
  */
 
 export const WORDS = `

@@ -1,11 +1,11 @@
 /**
- * Opens the dialog of the words, which is loaded at the first time. Imports nothing at the start.
+ * Opens the dialog of the words, which is loaded the first time that somebody asks for it.
  */
 
 /** @typedef {import("./dialog.js").WordsDialog} WordsDialog */
 /** @typedef {import("./dialog.js").Compared} Compared */
 
-/** Whether this browser gives a page what the words need: on pages over plain HTTP it does not. */
+/** Whether this browser gives the page what the words need: over plain HTTP it does not. */
 export function wordsPossible() {
   return globalThis.crypto?.subtle !== undefined;
 }
@@ -17,8 +17,8 @@ export class WordsOpener {
   #loading = null;
 
   /**
-   * @param {() => Compared[] | Promise<Compared[]>} compared what there is to compare when it is asked
-   * @param {(sentence: string) => void} failed it could not be loaded
+   * @param {() => Compared[] | Promise<Compared[]>} compared the connections of the moment when it is asked
+   * @param {(sentence: string) => void} failed the dialog could not be loaded
    */
   constructor(compared, failed) {
     this.#compared = compared;
@@ -32,7 +32,7 @@ export class WordsOpener {
     } catch (error) {
       console.warn("Words:", error);
       this.#loading = null;
-      this.#failed("The words could not be loaded: the server does not answer.");
+      this.#failed("The words could not be loaded because the server does not answer.");
     }
   }
 

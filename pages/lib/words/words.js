@@ -1,36 +1,38 @@
 /**
- * The code to compare: four words that follow from the DTLS certificates at both ends of a connection.
- * Imports the list of words. Loaded when a person asks for the words.
+ * Words to compare: four words that follow from the DTLS certificates at both ends of a connection. Loaded when a
+ * person asks for them.
  *
  * Media is encrypted between the two certificates whose fingerprints stand in the offer and in the answer (RFC 5763).
- * Whoever carries these descriptions, the server, could put in fingerprints of its own and sit in between; then each
- * page sees another pair, and shows other words. It is the idea of ZRTP's Short Authentication String (RFC 6189, 7).
+ * The server carries these descriptions. It could replace the fingerprints by its own and sit in between; then the
+ * two pages see different pairs and show different words. ZRTP's Short Authentication String has the same idea
+ * (RFC 6189, 7).
  *
- * What 44 bits are good for. ZRTP can do with 16, for each side commits to its key before it sees the other's
- * (RFC 6189, 4.4.1.1). WebRTC has no such commitment: somebody in between may make certificates until the words match
- * by chance. But a page has another certificate for each connection, so the search begins when the page's description
- * is on its way, and has to end before the page gives up waiting for the answer, 10 s later. It takes 2^44
- * certificates, nearly 2 x 10^13. A plain hash is too weak for that: a graphics card does 2 x 10^10 SHA-256 a second,
- * and eighty of them find one in time more often than not. With PBKDF2 each try costs twice ITERATIONS hashes, and
- * the same eighty have a chance of one in 400,000, each time that they interrupt the connection to try.
+ * Why 44 bits. ZRTP needs only 16, because each side commits to its key before it sees the other's (RFC 6189,
+ * 4.4.1.1). WebRTC has no such commitment: somebody in between may make certificates until the words happen to match.
+ * But a page has a new certificate for each connection, so the search starts when the page sends its description, and
+ * must end before the page gives up waiting for the answer, 10 s later. It takes 2^44 certificates, nearly 2 x 10^13.
+ * A plain hash is too weak for that: a graphics card computes 2 x 10^10 SHA-256 hashes a second, and eighty cards
+ * would more often than not find a match in time. With PBKDF2 each try costs twice ITERATIONS hashes, and the same
+ * eighty cards have a chance of one in 400,000, each time that they interrupt the connection to try.
  *
- * Its limits. It holds while a connection keeps the fingerprints that it began with: who could change those of both
- * sides later would have time to search for a pair, and needs 2^22 certificates for each only (birthday attack). And
- * the pages come from the server: one that serves other pages can let them show any words.
+ * The limits. The words are good while a connection keeps the fingerprints that it began with: somebody who could
+ * change both sides' fingerprints later would have time to search for a pair, and needs only 2^22 certificates for
+ * each side (birthday attack). And the pages come from the server: a server that serves other pages can make them
+ * show any words.
  */
 
 import { WORDS } from "./list.js";
 
 const BITS_PER_WORD = 11;
 const COUNT = 4;
-/** A quarter of a second on a slow phone, about. Part of the code: both pages need the same. */
+/** About a quarter of a second on a slow phone. Both pages need the same number. */
 const ITERATIONS = 200_000;
 const SALT = "lenscast words 1";
 
 /**
- * What the words of a connection follow from.
+ * What the words of a connection are made from.
  * @param {RTCPeerConnection} connection
- * @returns {string | null} null while there are no two descriptions in force, or one has no fingerprint
+ * @returns {string | null} null until both descriptions are in force, or if one has no fingerprint
  */
 export function certificatesOf({ currentLocalDescription, currentRemoteDescription }) {
   if (!currentLocalDescription || !currentRemoteDescription) {
@@ -41,12 +43,12 @@ export function certificatesOf({ currentLocalDescription, currentRemoteDescripti
   if (local === "" || remote === "") {
     return null;
   }
-  // The side that sends the video makes every offer: with it first, the order is the same on both pages.
+  // One side makes every offer: with its fingerprints first, the order is the same on both pages.
   return currentLocalDescription.type === "offer" ? `${local}\n${remote}` : `${remote}\n${local}`;
 }
 
 /**
- * All of a description, not only those of one kind: a browser may go by any of them.
+ * All fingerprints of a description, of every hash: a browser may use any of them.
  * @param {string} sdp
  * @returns {string}
  */
@@ -59,7 +61,7 @@ export function fingerprints(sdp) {
 
 /**
  * @param {string} certificates as `certificatesOf` gives them
- * @returns {Promise<string>} four words with a space between two
+ * @returns {Promise<string>} four words, separated by spaces
  */
 export async function wordsOf(certificates) {
   const encoder = new TextEncoder();

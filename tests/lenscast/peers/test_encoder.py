@@ -5,7 +5,8 @@ from aiortc import RTCPeerConnection
 from aiortc.codecs.vpx import MAX_BITRATE, Vp8Encoder
 
 from lenscast.peers.encoder import LimitedVp8Encoder, send_vp8
-from lenscast.peers.picture import TIME_BASE, Pattern
+from lenscast.peers.picture import TIME_BASE
+from tests.lenscast.numbered_picture import Pattern
 
 
 @pytest.mark.parametrize(

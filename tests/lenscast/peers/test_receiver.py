@@ -2,20 +2,29 @@
 
 import asyncio
 import logging
+import re
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from aiortc import RTCPeerConnection
 
-from lenscast.peers.picture import MadePicture, VideoFile, bars_difference, read_number
+from lenscast.peers.picture import VideoFile
 from lenscast.peers.receiver import Received, Receiver
 from lenscast.peers.sender import Sender
 from lenscast.peers.signaling import ConnectionEnded, SignalingClient
 from signaling.config import Config
-from signaling.room.messages import Answer, Error, IceCandidate, Offer, PeerConnected, State
+from signaling.room.messages import (
+    Answer,
+    Control,
+    Error,
+    IceCandidate,
+    Offer,
+    PeerConnected,
+    State,
+)
 from signaling.room.refusal import Refusal
-from tests.lenscast.peers.test_picture import write_video
+from tests.lenscast.numbered_picture import MadePicture, bars_difference, read_number, write_video
 from tests.running_server import local_sender_link, running_server
 
 SECONDS = 20.0
@@ -320,3 +329,93 @@ async def test_leaving_at_any_moment_is_clean(
                 await asyncio.sleep(moment * 0.02)
         assert not sender._tasks.over
     assert [record for record in caplog.records if record.name == "asyncio"] == []
+
+
+async def offer_with(changes: dict[str, str]) -> str:
+    """The offer of a connection with a picture and a data channel; in it something is replaced."""
+    connection = RTCPeerConnection()
+    connection.addTransceiver("video", direction="sendonly")
+    connection.createDataChannel("data")
+    try:
+        await connection.setLocalDescription()
+        sdp = connection.localDescription.sdp
+    finally:
+        await connection.close()
+    for old, new in changes.items():
+        assert old in sdp
+        sdp = sdp.replace(old, new)
+    return sdp
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"a=rtpmap:": "a=nothing:"}, "StopIteration"),  # An fmtp line without its rtpmap.
+        ({"a=group:BUNDLE 0 1": "a=group:BUNDLE nowhere 0 1"}, "AttributeError"),
+    ],
+)
+async def test_an_offer_that_aiortc_stumbles_over_ends_that_connection_only(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, changes: dict[str, str], error: str
+) -> None:
+    """What it raises then is not what it raises on other bad offers; the receiver goes on."""
+    caplog.set_level(logging.INFO, "lenscast")
+    async with (
+        running_server(Config(), tmp_path) as server,
+        Receiver(server.receiver_link) as receiver,
+        SignalingClient(local_sender_link(server)) as bad,
+    ):
+        await bad.send(Offer(await offer_with(changes)))
+        async with Sender(local_sender_link(server), small()) as good:
+            await met(receiver, 2)
+            assert rising(await take(receiver, 3, good.id))
+        assert bad.registered.id not in receiver._sessions
+    assert f"({error})" in caplog.text
+
+
+async def test_a_sender_that_connects_again_is_seen_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sender in Python makes another connection where a restart is asked for."""
+    monkeypatch.setattr("lenscast.peers.session.RENEWAL_SECONDS", 0)
+    async with (
+        running_server(Config(), tmp_path) as server,
+        Receiver(server.receiver_link) as receiver,
+        Sender(local_sender_link(server), small()) as sender,
+    ):
+        await take(receiver, 1)
+        before, _ = receiver._sessions._sessions[sender.id]
+        await receiver._client.send(Control({"restart": True}))
+        async with asyncio.timeout(SECONDS):
+            while receiver._sessions._sessions[sender.id][0] is before:
+                await receiver.frame()
+        assert rising(await take(receiver, 5))
+
+
+async def test_an_offer_tells_whether_it_is_for_another_connection(tmp_path: Path) -> None:
+    """The same one, sent again, is answered by the same connection; one of other certificates, or
+    that restarts ICE, by another one: aiortc has no ICE restart."""
+    async with (
+        running_server(Config(), tmp_path) as server,
+        Receiver(server.receiver_link),
+        SignalingClient(local_sender_link(server)) as sender,
+    ):
+        assert isinstance(await sender.receive(), PeerConnected)
+        connections = [RTCPeerConnection(), RTCPeerConnection()]
+        try:
+            offers = []
+            for connection in connections:
+                connection.addTransceiver("video", direction="sendonly")
+                await connection.setLocalDescription()
+                offers.append(connection.localDescription.sdp)
+            restart = re.sub("a=ice-ufrag:.*", "a=ice-ufrag:other", offers[1])
+            answered = []
+            for offer in (offers[0], offers[0], offers[1], restart):
+                await sender.send(Offer(offer))
+                answer = await asyncio.wait_for(sender.receive(), SECONDS)
+                assert isinstance(answer, Answer)
+                answered.append(re.findall("a=fingerprint:sha-256 .*", answer.sdp))
+            assert answered[0] == answered[1]
+            assert answered[1] != answered[2] != answered[3]
+        finally:
+            for connection in connections:
+                await connection.close()

@@ -15,6 +15,7 @@ from tornado.web import url
 from tornado.websocket import WebSocketHandler
 
 from lenscast.peers.signaling import ConnectionEnded, SignalingClient
+from lenscast.peers.websocket import WebSocketConnection
 from signaling.config import Config
 from signaling.room.messages import (
     Control,
@@ -39,10 +40,15 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def cut_off(client: SignalingClient) -> None:
     """End a connection as a network does that goes away: without a close frame."""
-    assert client._socket is not None
-    assert client._socket.protocol is not None
-    assert client._socket.protocol.stream is not None
-    client._socket.protocol.stream.close()
+    stream_of(client).close()
+
+
+def stream_of(client: SignalingClient) -> IOStream:
+    assert isinstance(client._connection, WebSocketConnection)
+    protocol = client._connection._socket.protocol
+    assert protocol is not None
+    assert isinstance(protocol.stream, IOStream)
+    return protocol.stream
 
 
 async def received(client: SignalingClient) -> ServerMessage:
@@ -141,7 +147,7 @@ async def test_a_client_that_is_a_new_peer_starts_anew(tmp_path: Path) -> None:
         cut_off(sender)
         assert await received(sender) == PeerDisconnected("receiver", other, "lost")
         assert isinstance(await received(sender), TurnConfig)
-        assert await received(sender) == PeerConnected("receiver", other)
+        assert await received(sender) == PeerConnected("receiver", other, offers=True)
         assert sender.registered.id != identity
 
 
@@ -152,10 +158,7 @@ async def test_a_client_meets_who_came_while_its_connection_was_dead(tmp_path: P
         running_server(Config(), tmp_path) as server,
         SignalingClient(local_sender_link(server)) as sender,
     ):
-        assert sender._socket is not None
-        assert sender._socket.protocol is not None
-        stream = sender._socket.protocol.stream
-        assert isinstance(stream, IOStream)
+        stream = stream_of(sender)
         # From here on nothing reaches the client, while the kernel takes all that comes.
         IOLoop.current().remove_handler(stream.fileno())
         async with SignalingClient(server.receiver_link, name="Laptop") as receiver:
@@ -220,7 +223,7 @@ async def test_who_does_not_come_back_after_a_restart_is_lost_in_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Who is not listed after a resume has its time to come back, and is gone after that."""
-    monkeypatch.setattr("lenscast.peers.signaling.LOST_SECONDS", 1.0)
+    monkeypatch.setattr("lenscast.peers.roster.LOST_SECONDS", 1.0)
     async with (
         server_that_says(
             [registered(resumed=False), came("back"), came("gone")],
@@ -235,7 +238,7 @@ async def test_who_does_not_come_back_after_a_restart_is_lost_in_the_end(
             TurnConfig(()),
             PeerDisconnected("sender", "gone", "lost"),
         ]
-        assert client._met == {"back": "sender"}
+        assert client._roster.met == {"back": "sender"}
 
 
 async def test_a_client_that_is_replaced_does_not_come_back(tmp_path: Path) -> None:
@@ -257,8 +260,9 @@ async def test_a_connection_that_is_silent_is_cut_without_a_goodbye(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A close frame that arrives late would give the seat away: none is sent."""
-    for name, value in (("PING_SECONDS", 0.05), ("PONG_SECONDS", 0.05), ("COME_BACK_SECONDS", 0)):
-        monkeypatch.setattr(f"lenscast.peers.signaling.{name}", value)
+    for name in ("PING_SECONDS", "PONG_SECONDS"):
+        monkeypatch.setattr(f"lenscast.peers.websocket.{name}", 0.05)
+    monkeypatch.setattr("lenscast.peers.signaling.COME_BACK_SECONDS", 0)
     release = asyncio.Event()
     codes: asyncio.Queue[int | None] = asyncio.Queue()
 

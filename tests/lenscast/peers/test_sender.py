@@ -10,7 +10,7 @@ import av
 import pytest
 from aiortc.mediastreams import MediaStreamError
 
-from lenscast.peers.picture import MadePicture, VideoTrack
+from lenscast.peers.picture import VideoTrack
 from lenscast.peers.receiver import Receiver
 from lenscast.peers.sender import Sender
 from lenscast.peers.signaling import ConnectionEnded, SignalingClient
@@ -27,6 +27,7 @@ from signaling.room.messages import (
 )
 from signaling.room.refusal import Refusal
 from signaling.server import SignalingServer
+from tests.lenscast.numbered_picture import MadePicture
 from tests.running_server import local_sender_link, running_server
 from tests.turn.coturn_server import needs_turnserver, running_coturn
 
@@ -161,6 +162,42 @@ async def test_what_a_receiver_sends_does_no_harm(
             await asyncio.wait_for(good.frame(sender.id), SECONDS)
     assert "its answer is unusable" in caplog.text
     assert "no sdp" not in caplog.text
+
+
+async def test_an_answer_with_a_format_that_nothing_describes_does_no_harm(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """aiortc lets a StopIteration out on an fmtp line without an rtpmap; the sender goes on."""
+    caplog.set_level(logging.WARNING, "lenscast")
+    async with (
+        running_server(Config(), tmp_path) as server,
+        Sender(local_sender_link(server), small()) as sender,
+        SignalingClient(server.receiver_link) as bad,
+    ):
+        await next_of(bad, Offer)
+        await bad.send(Answer("v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=fmtp:96 x=1\r\n"))
+        async with Receiver(server.receiver_link) as good:
+            await asyncio.wait_for(good.frame(sender.id), SECONDS)
+        assert bad.registered.id not in sender._sessions
+    assert "its answer is unusable (StopIteration)" in caplog.text
+
+
+async def test_a_second_answer_is_passed_over(tmp_path: Path) -> None:
+    """Whoever answers twice keeps its connection."""
+    async with (
+        running_server(Config(), tmp_path) as server,
+        Sender(local_sender_link(server), small()) as sender,
+        Receiver(server.receiver_link) as receiver,
+    ):
+        await asyncio.wait_for(receiver.frame(), SECONDS)
+        session, _ = receiver._sessions._sessions[sender.id]
+        answer = session.connection.localDescription.sdp
+        await receiver._client.send(Answer(answer, to=sender.id))
+        seen = receiver.senders[sender.id].frames
+        async with asyncio.timeout(SECONDS):
+            while receiver.senders[sender.id].frames < seen + 10:
+                await receiver.frame()
+        assert receiver._sessions._sessions[sender.id][0] is session
 
 
 @pytest.mark.parametrize("restart", [True, "anew"])

@@ -13,6 +13,7 @@ from tornado.web import url
 from tornado.websocket import WebSocketHandler
 
 from lenscast.peers.signaling import ConnectionEnded, SignalingClient
+from lenscast.peers.websocket import WebSocketConnection
 from signaling.config import Config, Server
 from signaling.room.messages import (
     Offer,
@@ -36,7 +37,9 @@ async def test_a_client_registers_and_hears_of_the_other_side(tmp_path: Path) ->
             assert receiver.registered.room == sender.registered.room == server.room
             met = await receiver.receive()
             assert met == PeerConnected("sender", sender.registered.id, "Camera")
-            assert await sender.receive() == PeerConnected("receiver", receiver.registered.id)
+            assert await sender.receive() == PeerConnected(
+                "receiver", receiver.registered.id, offers=True
+            )
             await sender.send(State({"status": "live"}))
             assert await receiver.receive() == State({"status": "live"}, from_=sender.registered.id)
         gone = await receiver.receive()
@@ -208,7 +211,7 @@ async def test_closing_does_not_wait_for_a_server_that_does_not_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Leaving takes no longer than it may, whatever the server does."""
-    monkeypatch.setattr("lenscast.peers.signaling.CLOSE_SECONDS", 0.1)
+    monkeypatch.setattr("lenscast.peers.websocket.CLOSE_SECONDS", 0.1)
     release = asyncio.Event()
 
     async def stop_reading(handler: WebSocketHandler) -> None:
@@ -217,8 +220,8 @@ async def test_closing_does_not_wait_for_a_server_that_does_not_answer(
 
     async with server_that(stop_reading) as link:
         async with SignalingClient(link) as client:
-            assert client._socket is not None
-            protocol = client._socket.protocol
+            assert isinstance(client._connection, WebSocketConnection)
+            protocol = client._connection._socket.protocol
             begun = time.monotonic()
         assert time.monotonic() - begun < 4.0  # Tornado itself would wait for 5 s.
         assert protocol is not None

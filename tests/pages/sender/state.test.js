@@ -10,7 +10,7 @@ import {
   statusOf,
 } from "../../../pages/sender/state.js";
 
-/** @typedef {import("../../../pages/sender/state.js").SenderState} SenderState */
+/** @typedef {import("../../../pages/sender/state.js").State} SenderState */
 
 const PRESETS = {
   default: "high",

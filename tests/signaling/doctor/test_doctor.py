@@ -1,6 +1,7 @@
-"""`lenscast doctor`: what it says of a healthy and of each broken computer, and its exit code."""
+"""`lenscast doctor`: its lines for a healthy computer and for each fault, and its exit code."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -17,7 +18,9 @@ import pytest
 from signaling import doctor
 from signaling import server as server_module
 from signaling.config import Config, Server, Turn, from_values
+from signaling.doctor import ports, visit
 from signaling.doctor.findings import Finding, Verdict
+from signaling.doctor.ports import PortState
 from signaling.host import addresses, tls
 from signaling.server import SignalingServer
 from tests.ports import free_port
@@ -35,13 +38,13 @@ ANY_PORTS = {"port": 0, "local_port": 0}
 
 
 def settings(**sections: Any) -> Config:
-    """A configuration with free ports and no TURN, unless the sections say otherwise."""
+    """A configuration with any free ports and no TURN, unless the sections say otherwise."""
     values = {"turn": {"mode": "none"}, **sections}
     return from_values({**values, "server": {**ANY_PORTS, **values.get("server", {})}})
 
 
 def using(coturn: RunningCoturn, **others: Any) -> dict[str, Any]:
-    """The section `turn` for a coturn."""
+    """The section `turn` for a coturn server."""
     return {
         "mode": "coturn",
         "coturn": {"urls": list(coturn.urls), "secret": coturn.secret, **others},
@@ -49,20 +52,20 @@ def using(coturn: RunningCoturn, **others: Any) -> dict[str, Any]:
 
 
 def only(findings: list[Finding], check: str, verdict: Verdict = Verdict.BROKEN) -> str:
-    """The text of the one finding of a check with this verdict."""
+    """The text of the only finding that a check has with this verdict."""
     (found,) = [one for one in findings if one.check == check and one.verdict is verdict]
     return found.sentence()
 
 
 def broken(findings: list[Finding]) -> set[str]:
-    """The checks that found something broken; the exit code agrees."""
+    """The checks that found something broken, which the exit code agrees with."""
     names = {one.check for one in findings if one.verdict is Verdict.BROKEN}
     assert doctor.exit_code(findings) == bool(names)
     return names
 
 
 def run(folder: Path, *options: str, code: int) -> str:
-    """The command as a user starts it; what it prints."""
+    """Run the command as a user does, and return what it prints."""
     done = subprocess.run(
         [sys.executable, "-m", "lenscast", "doctor", *options],
         capture_output=True,
@@ -78,7 +81,7 @@ def run(folder: Path, *options: str, code: int) -> str:
 @needs_network
 @needs_turnserver
 async def test_a_healthy_computer(tmp_path: Path) -> None:
-    """Every line is ok or a note, each check has one, and the exit code is 0."""
+    """Each check has a line, all lines are ok or a note, and the exit code is 0."""
     async with running_coturn(tmp_path) as coturn:
         file = tmp_path / "c.yaml"
         file.write_text("\n".join([*coturn.config_lines(), f"server: {json.dumps(ANY_PORTS)}"]))
@@ -91,20 +94,20 @@ async def test_a_healthy_computer(tmp_path: Path) -> None:
     ):
         assert [line for line in lines if line.startswith(f"ok      {check} ")], check
     assert f"{addresses.lan_addresses()[0]} (" in said
-    assert "100 of 100 packets came back, round trip " in said
+    assert "100 of 100 packets came back, median round trip " in said
     assert "\x1b" not in said
 
 
 @needs_network
-def test_a_running_lenscast_is_checked_as_it_runs(tmp_path: Path) -> None:
-    """Its ports are no fault; its certificate, room and relay are those that are checked."""
+def test_a_running_server_is_the_one_that_is_checked(tmp_path: Path) -> None:
+    """Its ports count as fine, and the checks use its certificate, rooms and relay."""
     with serving(tmp_path) as (_process, said):
         ports = ["--port", str(said["port"]), "--local-port", str(said["local_port"])]
         found = json.loads(run(tmp_path, "--json", *ports, code=0))
         texts = {one["check"]: one["text"] for one in found}
         assert {one["verdict"] for one in found} == {"ok"}
         for name in ("port", "local_port"):
-            assert "runs on it" in texts[f"port {said[name]}"]
+            assert "is running on it" in texts[f"port {said[name]}"]
         assert f":{said['port']}" in texts["phone's link"]
         relays = [one["text"] for one in found if one["check"] == "TURN over UDP"]
         assert len(relays) == 2
@@ -112,11 +115,11 @@ def test_a_running_lenscast_is_checked_as_it_runs(tmp_path: Path) -> None:
 
 
 async def test_the_checks_leave_nothing_behind(tmp_path: Path) -> None:
-    """A running server has no peer, no room and no allocation more than before."""
+    """Afterwards a running server has no further peer, room or allocation."""
     async with running_server(Config(), tmp_path) as server:
         ports = Server(port=server.port, local_port=server.local_port)
         await doctor.examine(Config(server=ports), tmp_path)
-        async with client(server.receiver_link) as someone:  # its answer comes after their leaving
+        async with client(server.receiver_link) as someone:  # It is answered after they have left.
             await someone.send(type="nothing")
             await someone.receive_type("error")
         health = server.health()
@@ -125,103 +128,162 @@ async def test_the_checks_leave_nothing_behind(tmp_path: Path) -> None:
 
 
 async def test_a_port_of_another_program(tmp_path: Path) -> None:
-    """It is named with its process, and so are the option and a port that mends it."""
+    """The line names the program and its process, and a command that uses another port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
         findings = await doctor.examine(settings(server={"local_port": number}), tmp_path)
         said = only(findings, f"port {number}")
     assert "in use by another program" in said
-    assert "Stop it, or: lenscast --local-port " in said
-    if Path("/proc/net/tcp").exists():
-        assert f"pid {os.getpid()})" in said
+    assert f"pid {os.getpid()}). Stop it, or use another port: lenscast --local-port " in said
     assert broken(findings) - {"LAN address"} == {f"port {number}"}
 
 
-async def test_a_web_server_is_not_taken_for_a_lenscast(tmp_path: Path) -> None:
-    """A program that answers HTTP with something else is another program."""
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
+HEALTH = b'{"status": "ok", "version": "9.9", "turn": "none"}'
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+
+async def look_at(answer: bytes, *, endless: bool = False) -> PortState:
+    """What `ports.look` says about a program that answers each connection with these bytes.
+
+    Parameters
+    ----------
+    endless: whether the last byte is repeated for as long as the other side listens.
+    """
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readline()
-        writer.write(b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"status": "ok"}')
+        writer.write(answer)
+        with contextlib.suppress(OSError):
+            while endless:
+                writer.write(answer[-1:] * 4096)
+                await writer.drain()
         writer.close()
 
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as web:
-        number = web.sockets[0].getsockname()[1]
-        findings = await doctor.examine(settings(server={"local_port": number}), tmp_path)
-    assert "in use by another program" in only(findings, f"port {number}")
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as program:
+        number = program.sockets[0].getsockname()[1]
+        return await ports.look("127.0.0.1", number, "server.local_port")
 
 
-async def test_a_lenscast_of_another_user(tmp_path: Path) -> None:
-    """Whose secret is another one does not let the doctor in; that is said."""
+async def test_a_lenscast_server_is_known_by_its_health() -> None:
+    """Its version is in the line, and its address and kind of TURN are known for further checks."""
+    found = await look_at(HEAD + HEALTH)
+    assert found.finding.verdict is Verdict.OK
+    assert found.finding.text == "Lenscast 9.9 is running on it"
+    assert str(found.origin).startswith("http://127.0.0.1:")
+    assert found.turn == "none"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        HEAD + b'{"status": "ok"}',
+        HEAD + HEALTH.replace(b"ok", b"odd"),
+        HEAD + b"[]",
+        HEAD + b"<html>",
+        b"HTTP/1.1 404 Not Found\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"",
+    ],
+)
+async def test_other_programs_are_not_taken_for_lenscast(answer: bytes) -> None:
+    """A program that answers in another way, or not over HTTP, is another program."""
+    found = await look_at(answer)
+    assert found.finding.verdict is Verdict.BROKEN
+    assert found.finding.text.startswith("in use by another program")
+    assert (found.usable, found.origin) == (False, None)
+
+
+async def test_a_program_that_answers_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The doctor stops reading at a limit, well before its time is up."""
+    monkeypatch.setattr(visit, "ANSWER_SECONDS", 60.0)
+    found = await asyncio.wait_for(look_at(HEAD + b" ", endless=True), 10)
+    assert found.finding.text.startswith("in use by another program")
+
+
+async def test_a_program_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The doctor gives up after a time."""
+    monkeypatch.setattr(visit, "ANSWER_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        number = mute.getsockname()[1]
+        looking = ports.look("127.0.0.1", number, "server.local_port")
+        found = await asyncio.wait_for(looking, 10)
+    assert found.finding.text.startswith("in use by another program")
+
+
+async def test_a_lenscast_server_of_another_user(tmp_path: Path) -> None:
+    """With another secret in its state folder it does not accept the doctor, and a line says so."""
     async with running_server(settings(), tmp_path / "theirs") as server:
-        ports = {"port": server.port, "local_port": server.local_port}
-        findings = await doctor.examine(settings(server=ports), tmp_path / "ours")
-    assert "runs for another user or with another state folder" in only(findings, "laptop's link")
+        numbers = {"port": server.port, "local_port": server.local_port}
+        findings = await doctor.examine(settings(server=numbers), tmp_path / "ours")
+    said = only(findings, "laptop's link")
+    assert ".." not in said
+    assert "Another user started this server, or it uses another state folder." in said
 
 
 def other_certificate(folder: Path, names: list[str], now: datetime) -> dict[str, str]:
-    """The settings for a certificate of one's own, made at another time or for other names."""
+    """Settings for the operator's own certificate, made at another time or for other names."""
     tls.local_ca_context(folder, names, now)
     pair = (str(folder / "server.pem"), str(folder / "server-key.pem"))
     return {"tls": "files", "certificate": pair[0], "private_key": pair[1]}
 
 
 @needs_network
-async def test_an_expired_certificate_of_ones_own(tmp_path: Path) -> None:
-    """It is told from one whose authority is not known."""
+async def test_an_own_certificate_that_has_expired(tmp_path: Path) -> None:
+    """The line says so, though the issuer is unknown as well."""
     long_ago = datetime.now(UTC) - timedelta(days=500)
     server = other_certificate(tmp_path / "own", addresses.lan_addresses(), long_ago)
     findings = await doctor.examine(settings(server=server), tmp_path)
     assert broken(findings) == {"certificate"}
     said = only(findings, "certificate")
-    assert "has expired. Renew it, and name the new files in server.certificate" in said
+    assert "has expired. Renew it, and set server.certificate and server.private_key" in said
 
 
 @needs_network
-async def test_a_certificate_of_ones_own_for_another_name(tmp_path: Path) -> None:
-    """A link by address needs a certificate that names the address."""
+async def test_an_own_certificate_for_another_name(tmp_path: Path) -> None:
+    """A link with an address needs a certificate that includes the address."""
     server = other_certificate(tmp_path / "own", ["camera.example.org"], datetime.now(UTC))
     findings = await doctor.examine(settings(server=server), tmp_path)
     assert broken(findings) == {"certificate"}
     said = only(findings, "certificate")
-    assert f"it does not name {addresses.lan_addresses()[0]}" in said
-    assert "into server.public_url" in said
+    assert f"it is not valid for {addresses.lan_addresses()[0]}" in said
+    assert "Set server.public_url to a name in the certificate" in said
 
 
 @needs_network
-async def test_a_certificate_of_an_unknown_authority_is_a_note(tmp_path: Path) -> None:
-    """Phones may trust it where this computer does not."""
+async def test_an_own_certificate_of_an_unknown_issuer_is_a_note(tmp_path: Path) -> None:
+    """Phones may trust it even if this computer does not."""
     server = other_certificate(tmp_path / "own", addresses.lan_addresses(), datetime.now(UTC))
     findings = await doctor.examine(settings(server=server), tmp_path)
     assert broken(findings) == set()
-    assert "A phone warns of it too" in only(findings, "certificate", Verdict.NOTE)
+    assert "Phones warn about it too" in only(findings, "certificate", Verdict.NOTE)
 
 
 @needs_network
 async def test_a_running_server_whose_certificate_lacks_the_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was made before the network came; a new start mends it."""
+    """The certificate was made before the network came; a restart fixes it."""
     with monkeypatch.context() as before:
         before.setattr(addresses, "lan_addresses", list)
         server = SignalingServer(settings(), tmp_path)
     await server.start()
     try:
-        ports = {"port": server.port, "local_port": server.local_port}
-        findings = await doctor.examine(settings(server=ports), tmp_path)
+        numbers = {"port": server.port, "local_port": server.local_port}
+        findings = await doctor.examine(settings(server=numbers), tmp_path)
     finally:
         await server.stop()
     assert broken(findings) == {"certificate"}
     said = only(findings, "certificate")
-    assert said.startswith(f"it does not name {addresses.lan_addresses()[0]}")
-    assert said.endswith("Start lenscast again: it makes one with this address.")
+    assert said.startswith(f"it is not valid for {addresses.lan_addresses()[0]}")
+    assert said.endswith("Restart Lenscast to get one that includes this address.")
 
 
 @needs_network
 async def test_a_running_server_whose_certificate_has_expired(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that has run too long shows an old certificate; a new start mends it."""
+    """A server that has run too long shows an old certificate; a restart fixes it."""
 
     class LongAgo(datetime):
         @classmethod
@@ -233,35 +295,37 @@ async def test_a_running_server_whose_certificate_has_expired(
         server = SignalingServer(settings(), tmp_path)
     await server.start()
     try:
-        ports = {"port": server.port, "local_port": server.local_port}
-        findings = await doctor.examine(settings(server=ports), tmp_path)
+        numbers = {"port": server.port, "local_port": server.local_port}
+        findings = await doctor.examine(settings(server=numbers), tmp_path)
     finally:
         await server.stop()
     assert broken(findings) == {"certificate"}
-    assert "has expired. Start lenscast again" in only(findings, "certificate")
+    assert "has expired. Restart Lenscast" in only(findings, "certificate")
 
 
-async def test_no_tls_hides_the_camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_https_there_is_no_camera(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A phone's link over plain HTTP is a fault, and so is a public URL without https."""
     monkeypatch.setattr(addresses, "lan_addresses", lambda: ["192.0.2.77"])
-    monkeypatch.setattr("signaling.doctor.visit.ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(visit, "ANSWER_SECONDS", 0.2)
     findings = await doctor.examine(settings(server={"tls": "off"}), tmp_path)
     (first, *_) = [one for one in findings if one.check == "phone's link"]
     assert first.verdict is Verdict.BROKEN
     assert "http://192.0.2.77:" in first.text
-    assert "hides its camera" in first.text
-    assert "Set server.tls: local-ca" in first.remedy
+    assert "does not allow the camera" in first.text
+    assert "Set server.tls to local-ca" in first.remedy
     assert "server.public_url" in first.remedy
 
     plain = {"tls": "off", "public_url": "http://192.0.2.77:80"}
     findings = await doctor.examine(settings(server=plain), tmp_path)
-    assert "public_url name an https address" in only(findings, "phone's link")
+    assert "Set server.public_url to an https address" in only(findings, "phone's link")
     assert doctor.exit_code(findings) == 1
 
 
 @needs_network
-async def test_a_proxy_that_loses_the_websocket(tmp_path: Path) -> None:
-    """A public URL that answers, but not on /ws, is a fault of the proxy."""
+async def test_a_proxy_that_does_not_forward_the_websocket(tmp_path: Path) -> None:
+    """If a public URL answers, but not on /ws, the proxy is at fault."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -276,23 +340,23 @@ async def test_a_proxy_that_loses_the_websocket(tmp_path: Path) -> None:
         public = {"tls": "off", "public_url": f"https://{address}:{port}"}
         findings = await doctor.examine(settings(server=public), tmp_path)
     said = only(findings, "phone's link")
-    assert "answers 404 to the WebSocket /ws" in said
-    assert "Let the proxy pass on /ws" in said
+    assert "answers the WebSocket /ws with error 404" in said
+    assert "Make the proxy forward /ws" in said
 
 
 async def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without an address the phone has nowhere to go."""
+    """Without an address a phone cannot open anything."""
     monkeypatch.setattr(addresses, "lan_addresses", list)
     findings = await doctor.examine(settings(), tmp_path)
     assert broken(findings) == {"LAN address"}
     assert only(findings, "LAN address") == (
-        "none: no network was found. Connect this computer to the phone's Wi-Fi."
+        "no network found. Connect this computer to the phone's Wi-Fi."
     )
 
 
 @needs_network
 async def test_only_virtual_interfaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An address that leads to containers only is worth a note."""
+    """An address that only containers can reach is worth a note."""
     address = addresses.lan_addresses()[0]
     bridge = ifaddr.Adapter("docker0", "docker0", [ifaddr.IP(address, 24, "docker0")])
     monkeypatch.setattr(addresses, "lan_addresses", lambda: [address])
@@ -300,12 +364,12 @@ async def test_only_virtual_interfaces(tmp_path: Path, monkeypatch: pytest.Monke
     findings = await doctor.examine(settings(), tmp_path)
     assert broken(findings) == set()
     said = only(findings, "LAN address", Verdict.NOTE)
-    assert said.startswith(f"{address} (docker0): only virtual ones")
+    assert said.startswith(f"{address} (docker0): only virtual networks")
 
 
 @pytest.mark.parametrize("url", ["camera.example.org", "https://:1", "https://a:x", "https://a..b"])
-async def test_a_public_url_that_is_none(tmp_path: Path, url: str) -> None:
-    """It is named as it stands, with an example of a good one."""
+async def test_a_public_url_that_cannot_be_opened(tmp_path: Path, url: str) -> None:
+    """The line repeats it, and gives an example of a good one."""
     findings = await doctor.examine(settings(server={"public_url": url}), tmp_path)
     assert broken(findings) == {"phone's link"}
     said = only(findings, "phone's link")
@@ -314,15 +378,15 @@ async def test_a_public_url_that_is_none(tmp_path: Path, url: str) -> None:
 
 
 async def test_listening_on_loopback_only(tmp_path: Path) -> None:
-    """No phone reaches such a server, unless a public URL leads there."""
+    """A phone cannot reach such a server, unless there is a public URL for it."""
     findings = await doctor.examine(settings(server={"host": "127.0.0.1"}), tmp_path)
     assert broken(findings) == {"LAN address"}
-    assert "Set server.host: 0.0.0.0" in only(findings, "LAN address")
+    assert "Set server.host to 0.0.0.0" in only(findings, "LAN address")
 
 
 @needs_network
 async def test_no_turn_is_a_note(tmp_path: Path) -> None:
-    """It works without a relay in most networks."""
+    """Most networks need no relay."""
     findings = await doctor.examine(settings(), tmp_path)
     assert broken(findings) == set()
     assert "set turn.mode" in only(findings, "TURN", Verdict.NOTE)
@@ -330,7 +394,7 @@ async def test_no_turn_is_a_note(tmp_path: Path) -> None:
 
 @needs_network
 async def test_a_turn_server_that_is_not_there(tmp_path: Path) -> None:
-    """The line names the URL, what was seen, and the setting; the exit code is 1."""
+    """The line names the URL, what was found and the setting; the exit code is 1."""
     url = f"turn:127.0.0.1:{free_port()}"
     turn = {"mode": "coturn", "coturn": {"urls": [url], "secret": "s"}}
     findings = await doctor.examine(settings(turn=turn), tmp_path)
@@ -344,7 +408,7 @@ async def test_a_turn_server_that_is_not_there(tmp_path: Path) -> None:
 @needs_network
 @needs_turnserver
 async def test_another_secret_than_coturns(tmp_path: Path) -> None:
-    """The line names the two settings that must agree, and the clocks; never the secret."""
+    """The line names the two settings that must be the same, and never shows the secret."""
     async with running_coturn(tmp_path) as coturn:
         turn = using(coturn, secret="not the same")
         findings = await doctor.examine(settings(turn=turn), tmp_path)
@@ -359,12 +423,12 @@ async def test_another_secret_than_coturns(tmp_path: Path) -> None:
 @needs_network
 @needs_turnserver
 async def test_an_open_relay_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Though packets pass, a relay for anybody is broken, and said to be open."""
+    """A relay that anybody can use is broken, even if packets get through."""
     async with altered_coturn(tmp_path, monkeypatch, open_to_all) as coturn:
         findings = await doctor.examine(settings(turn=using(coturn)), tmp_path)
     assert broken(findings) == {"TURN password"}
     said = next(one.sentence() for one in findings if one.check == "TURN password")
-    assert "gives an allocation without credentials: it relays for anybody (an open relay)" in said
+    assert "gives an allocation without credentials, so anybody can use it (an open relay)" in said
     assert "remove no-auth" in said
 
 
@@ -379,7 +443,7 @@ async def test_an_open_relay_is_a_fault(tmp_path: Path, monkeypatch: pytest.Monk
     ],
 )
 async def test_a_static_list_with_a_fault(tmp_path: Path, entry: dict[str, Any], said: str) -> None:
-    """Servers from the configuration are checked likewise; the setting is named."""
+    """Servers listed in the configuration are checked too; the line names the setting."""
     turn = {"mode": "static", "ice_servers": [entry]}
     findings = await doctor.examine(settings(turn=turn), tmp_path)
     assert doctor.exit_code(findings) == 1
@@ -390,7 +454,7 @@ async def test_a_static_list_with_a_fault(tmp_path: Path, entry: dict[str, Any],
 
 @needs_network
 async def test_a_program_on_the_built_in_relays_udp_port(tmp_path: Path) -> None:
-    """TCP is free and UDP is not: the relay cannot answer there, and the port is named."""
+    """If the port is free for TCP but not for UDP, the line says that the relay cannot answer."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
         mute.bind(("127.0.0.1", 0))
         port = mute.getsockname()[1]
@@ -399,11 +463,11 @@ async def test_a_program_on_the_built_in_relays_udp_port(tmp_path: Path) -> None
     assert "TURN over UDP" in broken(findings)
     said = only(findings, "TURN over UDP")
     assert f"turn:127.0.0.1:{port}?transport=udp does not answer within 3 s." in said
-    assert "Another program may hold that port for UDP" in said
+    assert "Another program may be using that UDP port" in said
 
 
 def test_a_configuration_that_cannot_be_read(tmp_path: Path) -> None:
-    """It is a line like any other, without a traceback."""
+    """The error is a line like any other, without a traceback."""
     file = tmp_path / "c.yaml"
     file.write_text("server: {prot: 1}\n")
     said = run(tmp_path, "--config", str(file), code=1)
@@ -413,13 +477,13 @@ def test_a_configuration_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_a_port_out_of_range(tmp_path: Path) -> None:
-    """The option is named."""
+    """The line names the option."""
     said = run(tmp_path, "--port", "70000", code=1)
-    assert said == "NOT OK  set-up  --port must be a port, 0 to 65535.\n"
+    assert said == "NOT OK  set-up  --port must be a port number from 0 to 65535.\n"
 
 
 def test_a_damaged_secret(tmp_path: Path) -> None:
-    """What keeps lenscast from starting is a line too."""
+    """A reason why the server cannot start is a line too."""
     (tmp_path / "lenscast").mkdir(mode=0o700)
     (tmp_path / "lenscast" / "secret").write_bytes(b"short")
     file = tmp_path / "c.yaml"
@@ -430,7 +494,7 @@ def test_a_damaged_secret(tmp_path: Path) -> None:
 
 
 def test_colours_are_for_terminals() -> None:
-    """Verdicts are coloured where asked for; the columns stay aligned either way."""
+    """Verdicts are coloured on request, and the columns are aligned in both cases."""
     findings = [Finding(Verdict.OK, "a", "x"), Finding(Verdict.BROKEN, "longer", "y.", "Do z.")]
     assert doctor.lines(findings, colour=False) == [
         "ok      a       x",
@@ -443,10 +507,10 @@ def test_colours_are_for_terminals() -> None:
 
 
 @needs_network
-async def test_a_healthy_start_says_nothing(
+async def test_a_healthy_start_logs_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The checks at the start log nothing where all is well, and nobody is seen to join."""
+    """If all is well, the checks at the start log nothing, and nobody joins a room."""
     caplog.set_level(logging.INFO)
     async with running_server(Config(), tmp_path) as server:
         await asyncio.wait_for(doctor.watch(server, tmp_path), 10)
@@ -455,10 +519,10 @@ async def test_a_healthy_start_says_nothing(
 
 
 @needs_network
-async def test_a_start_with_a_problem_says_one_line(
+async def test_a_start_with_problems_logs_one_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It says what, what mends it, and which command tells more."""
+    """It names the first problem, how to fix it, how many more there are, and the command."""
     url = f"turn:127.0.0.1:{free_port()}"
     turn = Turn(mode="static", ice_servers=[{"urls": [url, "turn://"]}])
     async with running_server(Config(turn=turn), tmp_path) as server:
@@ -467,19 +531,18 @@ async def test_a_start_with_a_problem_says_one_line(
     assert record.levelno == logging.WARNING
     said = record.getMessage()
     assert "\n" not in said
-    assert "There is more (1)." in said
-    assert said.endswith("Run `lenscast doctor` to see more.")
+    assert said.endswith(" (1 more problem.) For details, run `lenscast doctor`.")
 
 
-async def test_the_checks_at_the_start_end_when_the_server_does(tmp_path: Path) -> None:
-    """Cancelled while they wait for a mute server, they are gone within a second."""
+async def test_the_checks_at_the_start_can_be_cancelled(tmp_path: Path) -> None:
+    """While they wait for a server that does not answer, they end within a second."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
         mute.bind(("127.0.0.1", 0))
         url = f"turn:127.0.0.1:{mute.getsockname()[1]}"
         turn = Turn(mode="static", ice_servers=[{"urls": url}])
         async with running_server(Config(turn=turn), tmp_path) as server:
             task = doctor.watch(server, tmp_path)
-            # The first request shows that they are under way.
+            # The first request shows that they have started.
             await asyncio.get_running_loop().run_in_executor(None, mute.recv, 1000)
             task.cancel()
             await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 1)

@@ -1,4 +1,4 @@
-"""Which of this host's addresses a phone is given."""
+"""Which of this host's addresses phones get."""
 
 import socket
 from ipaddress import IPv4Address
@@ -22,7 +22,7 @@ def test_default_route_comes_first() -> None:
 
 
 def test_order_stays_without_default_route() -> None:
-    """Without a default route, physical interfaces keep the system's order."""
+    """Without a default route, physical interfaces keep the order of the system."""
     assert rank([CABLE, WIFI], default=None) == [CABLE[1], WIFI[1]]
 
 
@@ -36,7 +36,7 @@ def test_order_stays_without_default_route() -> None:
     ],
 )
 def test_virtual_interfaces_come_last(name: str) -> None:
-    """An interface that leads to no phone comes after a physical one."""
+    """An interface that does not lead to a phone comes after a physical one."""
     assert rank([(name, "172.20.0.1"), WIFI], default=None) == [WIFI[1], "172.20.0.1"]
 
 
@@ -49,7 +49,7 @@ def test_physical_interfaces(name: str) -> None:
 
 
 def test_bridge_with_the_default_route() -> None:
-    """A virtual interface that carries the default route is the way to the network."""
+    """A virtual interface with the default route is the way to the network."""
     bridge = ("vEthernet (External)", "192.168.1.30")
     assert rank([CABLE, bridge], default=bridge[1]) == [bridge[1], CABLE[1]]
 
@@ -60,20 +60,20 @@ def test_vpn_with_the_default_route() -> None:
 
 
 def test_loopback_is_left_out() -> None:
-    """Loopback is never offered, even when there is nothing else."""
+    """Loopback is never offered, even if there is nothing else."""
     assert rank([("lo", "127.0.0.1"), WIFI], default=None) == [WIFI[1]]
     assert rank([("lo", "127.0.0.1"), ("lo", "127.0.1.1")], default=None) == []
 
 
 def test_link_local_only_as_a_last_resort() -> None:
-    """An address in 169.254/16 is offered when there is no other."""
+    """An address in 169.254/16 is offered only if there is no other."""
     link_local = ("eth0", "169.254.7.7")
     assert rank([link_local, DOCKER], default=None) == [DOCKER[1]]
     assert rank([link_local], default=None) == ["169.254.7.7"]
 
 
 def test_each_address_once() -> None:
-    """An address on two interfaces is named once."""
+    """An address on two interfaces is listed once."""
     assert rank([WIFI, ("wlan1", WIFI[1])], default=None) == [WIFI[1]]
 
 
@@ -83,14 +83,14 @@ def test_each_address_once() -> None:
     )
 )
 def test_ranking_only_sorts_and_leaves_out(found: list[tuple[str, str]]) -> None:
-    """Whatever the interfaces, the result holds each of their usable addresses at most once."""
+    """Whatever the interfaces are, the result holds each usable address at most once."""
     ranked = rank(found, default=None)
     assert set(ranked) <= {address for _, address in found}
     assert len(ranked) == len(set(ranked))
 
 
 def test_this_host() -> None:
-    """What is found on this host are its own addresses: a socket can be bound to each."""
+    """The addresses found on this host are its own: a socket can bind to each."""
     for address in addresses.lan_addresses():
         assert not IPv4Address(address).is_loopback
         with socket.socket() as bound:

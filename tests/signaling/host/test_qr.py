@@ -1,4 +1,4 @@
-"""QR codes, read back from what was drawn."""
+"""QR codes, read back from the drawing."""
 
 import re
 import shutil
@@ -24,7 +24,7 @@ def document(text: str) -> ElementTree.Element:
 
 
 def from_svg(text: str) -> Matrix:
-    """Draw the document on squared paper."""
+    """Read the modules from an SVG document."""
     root = document(text)
     size = int(root.attrib["viewBox"].split()[2])
     matrix = [[False] * size for _ in range(size)]
@@ -39,7 +39,9 @@ def from_svg(text: str) -> Matrix:
 
 
 def from_blocks(drawn: str, upper: str, lower: str) -> Matrix:
-    """Read half blocks: `upper` holds those whose upper half is dark, `lower` the others."""
+    """Read half blocks. `upper` lists those with a dark upper half, `lower` those with a dark
+    lower half.
+    """
     matrix = []
     for line in drawn.splitlines():
         matrix.append([character in upper for character in line])
@@ -57,7 +59,7 @@ def from_plain(text: str) -> Matrix:
 
 @pytest.mark.parametrize("read", [from_svg, from_colour, from_plain])
 def test_drawn_as_the_library_says(read: Callable[[str], Matrix]) -> None:
-    """Each way of drawing shows the modules of the code with 4 white ones on every side."""
+    """Both drawings show the modules of the code, with 4 white modules on every side."""
     code = qrcode.QRCode(error_correction=qrcode.ERROR_CORRECT_M, border=4)
     code.add_data(LINK)
     code.make(fit=True)
@@ -71,7 +73,7 @@ def test_drawn_as_the_library_says(read: Callable[[str], Matrix]) -> None:
 
 @pytest.mark.parametrize("read", [from_svg, from_colour, from_plain])
 def test_scans(read: Callable[[str], Matrix], tmp_path: Path) -> None:
-    """A scanner reads the text from what was drawn."""
+    """A scanner reads the text from the drawing."""
     if shutil.which("zbarimg") is None:
         pytest.skip("the scanner zbarimg is not installed (Debian's zbar-tools)")
     assert scan(read(LINK), tmp_path) == LINK
@@ -91,7 +93,7 @@ def scan(matrix: Matrix, folder: Path) -> str:
 
 
 def test_svg_scales() -> None:
-    """The SVG has a viewBox and no size of its own, black on a white ground."""
+    """The SVG has a viewBox and no size of its own, and is black on white."""
     root = document(LINK)
     assert root.tag == f"{SVG}svg"
     assert {"width", "height"}.isdisjoint(root.attrib)
@@ -102,24 +104,24 @@ def test_svg_scales() -> None:
 
 
 def test_svg_is_small() -> None:
-    """The SVG of a link takes less than 5 kB, for it travels in a message."""
+    """The SVG of a link is smaller than 5 kB, because it is sent in a message."""
     assert len(qr.svg(LINK)) < 5000
 
 
 def test_svg_holds_no_text() -> None:
-    """What the code says is not in the document, so it cannot be taken for markup."""
+    """The encoded text is not in the document, so nobody can put markup into it."""
     assert "script" not in qr.svg("<script>alert(1)</script>")
 
 
 def test_colours_do_not_run_over() -> None:
-    """With colours, each line sets fixed black on white and ends with a reset."""
+    """With colours, each line sets fixed black on white, and ends with a reset."""
     for line in qr.terminal(LINK, colour=True).splitlines():
         assert line.startswith("\x1b[38;5;16;48;5;231m")
         assert line.endswith("\x1b[0m")
 
 
 def test_plain_has_no_escapes() -> None:
-    """Without colours there are half blocks and nothing else, all lines of one width."""
+    """Without colours, there are only half blocks, and all lines have the same width."""
     drawn = qr.terminal(LINK, colour=False)
     assert set(drawn) <= set("█▄▀ \n")
     assert len({len(line) for line in drawn.splitlines()}) == 1
@@ -127,11 +129,11 @@ def test_plain_has_no_escapes() -> None:
 
 @pytest.mark.parametrize(("length", "modules"), [(213, 57), (214, 53), (271, 57), (272, 61)])
 def test_error_correction_gives_way(length: int, modules: int) -> None:
-    """Correction is M up to version 10 (57 modules) and L for longer texts."""
+    """Error correction is M up to version 10 (57 modules), and L for longer texts."""
     assert len(qr.modules("x" * length)) == modules + 8
 
 
 def test_too_long() -> None:
-    """A text that fits into no QR code raises ValueError."""
+    """A text that does not fit into a QR code raises ValueError."""
     with pytest.raises(ValueError, match="version"):
         qr.svg("x" * 3000)

@@ -35,7 +35,7 @@ def read_or_create(path: Path, make: Callable[[], bytes]) -> bytes:
 
 
 def test_folder_follows_xdg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The state folder is `lenscast` in XDG_STATE_HOME, made on the first call."""
+    """The state folder is `lenscast` in XDG_STATE_HOME, and the first call creates it."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg"))
     folder = state_folder.locate()
     assert folder == tmp_path / "xdg" / "lenscast"
@@ -48,7 +48,7 @@ def test_folder_is_private(tmp_path: Path) -> None:
 
 
 def test_open_folder_is_closed(tmp_path: Path) -> None:
-    """A folder that others could enter is closed to them."""
+    """A folder that other users could enter is closed to them."""
     folder = tmp_path / "open"
     folder.mkdir()
     folder.chmod(0o755)
@@ -57,14 +57,14 @@ def test_open_folder_is_closed(tmp_path: Path) -> None:
 
 
 def test_folder_that_is_a_file(tmp_path: Path) -> None:
-    """A file where the folder should be is reported with its path."""
+    """A file in place of the folder is reported with its path."""
     (tmp_path / "state").touch()
     with pytest.raises(SetupError, match=str(tmp_path / "state")):
         state_folder.prepare_folder(tmp_path / "state")
 
 
 def test_secret_is_kept(tmp_path: Path) -> None:
-    """The secret has 32 bytes, mode 0600, and is the same on the next run."""
+    """The secret has 32 bytes and mode 0600, and is the same on the next run."""
     secret = state_folder.load_secret(tmp_path)
     assert len(secret) == 32
     assert mode(tmp_path / "secret") == 0o600
@@ -72,7 +72,7 @@ def test_secret_is_kept(tmp_path: Path) -> None:
 
 
 def test_open_secret_is_closed(tmp_path: Path) -> None:
-    """A secret that others could read, from a restored backup say, is closed to them and used."""
+    """A secret that others could read, for example from a backup, is closed to them and used."""
     secret = state_folder.load_secret(tmp_path)
     (tmp_path / "secret").chmod(0o644)
     assert state_folder.load_secret(tmp_path) == secret
@@ -80,7 +80,7 @@ def test_open_secret_is_closed(tmp_path: Path) -> None:
 
 
 def test_file_that_cannot_be_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that stays open to others is reported with its path. The fault is made up."""
+    """A file that cannot be closed to others is reported with its path. The fault is simulated."""
     state_folder.load_secret(tmp_path)
     (tmp_path / "secret").chmod(0o644)
 
@@ -99,7 +99,7 @@ def test_secrets_differ(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("length", [0, 31, 33])
 def test_damaged_secret(tmp_path: Path, length: int) -> None:
-    """A secret of the wrong length is reported with its path and what to do, and left as it is."""
+    """A secret of the wrong length is reported with its path and what to do, and is not changed."""
     path = tmp_path / "secret"
     path.write_bytes(b"x" * length)
     with pytest.raises(SetupError, match="Remove it and start again") as caught:
@@ -109,7 +109,7 @@ def test_damaged_secret(tmp_path: Path, length: int) -> None:
 
 
 def test_folder_in_place_of_file(tmp_path: Path) -> None:
-    """A file that cannot be read is reported with its path."""
+    """A folder in place of the file is reported with its path."""
     (tmp_path / "secret").mkdir()
     with pytest.raises(SetupError, match=f"{tmp_path / 'secret'} cannot be read"):
         state_folder.load_secret(tmp_path)
@@ -130,7 +130,7 @@ def test_missing_folder(tmp_path: Path) -> None:
 
 
 def test_slower_process_takes_the_first_ones_content(tmp_path: Path) -> None:
-    """When another process writes the file first, its content is returned and stays."""
+    """If another process writes the file first, its content is returned and kept."""
     path = tmp_path / "file"
 
     def make() -> bytes:
@@ -142,7 +142,7 @@ def test_slower_process_takes_the_first_ones_content(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_behind(tmp_path: Path) -> None:
-    """No temporary file stays in the folder, neither after success nor after a failure."""
+    """No temporary file stays in the folder, neither after success nor after failure."""
     read_or_create(tmp_path / "file", lambda: b"content")
     state_folder.replace(tmp_path / "file", b"other")
     (tmp_path / "folder").mkdir()
@@ -152,7 +152,7 @@ def test_nothing_is_left_behind(tmp_path: Path) -> None:
 
 
 def test_replace(tmp_path: Path) -> None:
-    """`replace` puts new content in place, with mode 0600 whatever the old one had."""
+    """`replace` writes new content, with mode 0600 whatever the old mode was."""
     path = tmp_path / "file"
     path.write_bytes(b"old")
     path.chmod(0o644)
@@ -162,12 +162,12 @@ def test_replace(tmp_path: Path) -> None:
 
 
 def test_read_of_nothing(tmp_path: Path) -> None:
-    """A file that is not there reads as None."""
+    """Reading a missing file returns None."""
     assert state_folder.read(tmp_path / "file", not_empty, "Remove it.") is None
 
 
 def test_processes_started_at_once_share_a_secret(tmp_path: Path) -> None:
-    """Processes that start at once on a fresh folder end up with one secret."""
+    """Processes that start at the same time in a new folder get the same secret."""
     script = (
         "import hashlib, sys; from pathlib import Path; from signaling.host import state_folder;"
         f"{READY}"

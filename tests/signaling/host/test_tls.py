@@ -1,4 +1,4 @@
-"""Certificates: this host's own CA, and the operator's files."""
+"""Certificates: from this host's own CA, and from the operator's files."""
 
 import asyncio
 import ipaddress
@@ -61,7 +61,7 @@ def test_files_are_private(folder: Path) -> None:
 
 
 def test_openssl_accepts_the_chain(folder: Path) -> None:
-    """OpenSSL verifies the certificate against the CA by the strict rules of RFC 5280."""
+    """OpenSSL accepts the certificate and the CA under the strict rules of RFC 5280."""
     command = ["openssl", "verify", "-x509_strict", "-purpose", "sslserver", "-verify_ip", LAN]
     files = ["-CAfile", str(folder / "ca.pem"), str(folder / "server.pem")]
     done = subprocess.run([*command, *files], capture_output=True, text=True, timeout=30)
@@ -69,7 +69,7 @@ def test_openssl_accepts_the_chain(folder: Path) -> None:
 
 
 def test_ca(folder: Path) -> None:
-    """The CA may sign server certificates and nothing below, for ten years, and has a name."""
+    """The CA may sign server certificates but no further CAs, for ten years, and it has a name."""
     ca = certificate(folder / "ca.pem")
     basic = ca.extensions.get_extension_for_class(x509.BasicConstraints)
     usage = ca.extensions.get_extension_for_class(x509.KeyUsage)
@@ -86,7 +86,7 @@ def test_ca(folder: Path) -> None:
 
 
 def test_server_certificate(folder: Path) -> None:
-    """The certificate is for TLS servers, P-256, and valid for 397 days from a day ago."""
+    """The certificate is for TLS servers, uses P-256, and is valid for 397 days from yesterday."""
     server = certificate(folder / "server.pem")
     usage = server.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert list(usage) == [ExtendedKeyUsageOID.SERVER_AUTH]
@@ -99,7 +99,7 @@ def test_server_certificate(folder: Path) -> None:
 
 
 def test_names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Addresses are iPAddress entries, next to localhost and the host's names."""
+    """The certificate holds addresses as iPAddress entries, localhost, and the host's names."""
     monkeypatch.setattr(socket, "gethostname", lambda: "Desk.example.org")
     tls.local_ca_context(folder, [LAN, "fd00::2", "camera.example.org"], NOW)
     names = certificate(folder / "server.pem").extensions.get_extension_for_class(
@@ -115,7 +115,7 @@ def test_names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", ["büro", "a_b", "", "x" * 64, "two words"])
 def test_odd_host_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """A host name that cannot stand in a URL is left out, and all else works."""
+    """A host name that is not allowed in a URL is left out, and everything else works."""
     monkeypatch.setattr(socket, "gethostname", lambda: name)
     tls.local_ca_context(tmp_path, [LAN], NOW)
     names = certificate(tmp_path / "server.pem").extensions.get_extension_for_class(
@@ -125,7 +125,7 @@ def test_odd_host_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: s
 
 
 def test_longest_host_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host name of 63 characters still gives the CA a name of at most 64."""
+    """Even a host name of 63 characters gives the CA a name of at most 64."""
     monkeypatch.setattr(socket, "gethostname", lambda: "x" * 63)
     tls.local_ca_context(tmp_path, [LAN], NOW)
     subject = certificate(tmp_path / "ca.pem").subject
@@ -133,13 +133,13 @@ def test_longest_host_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_name_that_cannot_be_certified(tmp_path: Path) -> None:
-    """A configured host name that is not ASCII is reported by name."""
+    """A configured host name that is not ASCII is reported."""
     with pytest.raises(SetupError, match="büro"):
         tls.local_ca_context(tmp_path, ["büro.example.org"], NOW)
 
 
 def test_second_run_changes_nothing(folder: Path) -> None:
-    """A run with the same addresses, or fewer, keeps every file."""
+    """A run with the same addresses, or fewer, changes no file."""
     before = contents(folder)
     tls.local_ca_context(folder, [LAN], NOW + timedelta(days=1))
     tls.local_ca_context(folder, [], NOW + timedelta(days=1))
@@ -147,7 +147,7 @@ def test_second_run_changes_nothing(folder: Path) -> None:
 
 
 def test_renewed_for_a_new_address(folder: Path) -> None:
-    """An address that the certificate does not name renews it, with the same CA and key."""
+    """If the certificate lacks an address, it is renewed with the same CA and key."""
     before = contents(folder)
     tls.local_ca_context(folder, [LAN, "10.0.0.7"], NOW)
     assert changed(before, folder) == {"server.pem"}
@@ -155,8 +155,8 @@ def test_renewed_for_a_new_address(folder: Path) -> None:
 
 @pytest.mark.parametrize(("days", "renewed"), [(365, False), (367, True), (500, True), (-30, True)])
 def test_renewed_before_it_expires(tmp_path: Path, days: int, renewed: bool) -> None:
-    """Under 30 days before its end, or when it is not valid yet, the certificate is renewed."""
-    # The CA has to be valid at both times, so it is the older of the two.
+    """The certificate is renewed 30 days before it expires, or if it is not valid yet."""
+    # The CA must be valid at both times, so it is made at the earlier one.
     tls.local_ca_context(tmp_path, [LAN], NOW - timedelta(days=100))
     (tmp_path / "server.pem").unlink()
     tls.local_ca_context(tmp_path, [LAN], NOW)
@@ -175,7 +175,7 @@ def test_renewed_under_another_ca(folder: Path, tmp_path: Path) -> None:
 
 
 def test_renewed_for_another_key(folder: Path) -> None:
-    """When the server's key was removed, a new one gets a new certificate."""
+    """If the server's key was removed, a new key gets a new certificate."""
     before = contents(folder)
     (folder / "server-key.pem").unlink()
     tls.local_ca_context(folder, [LAN], NOW)
@@ -183,7 +183,7 @@ def test_renewed_for_another_key(folder: Path) -> None:
 
 
 def test_never_longer_than_the_ca(folder: Path) -> None:
-    """In the CA's last year a certificate ends with the CA."""
+    """In the CA's last year, a certificate ends when the CA ends."""
     tls.local_ca_context(folder, [LAN], NOW + timedelta(days=3600))
     ends = [certificate(folder / name).not_valid_after_utc for name in ("server.pem", "ca.pem")]
     assert ends[0] == ends[1]
@@ -191,7 +191,7 @@ def test_never_longer_than_the_ca(folder: Path) -> None:
 
 @pytest.mark.parametrize("days", [-30, 3700])
 def test_ca_out_of_its_time(folder: Path, days: int) -> None:
-    """A CA that is not valid now is reported with its path and the clock, and kept."""
+    """A CA that is not valid now is reported with its path and the date, and is kept."""
     before = contents(folder)
     with pytest.raises(SetupError, match="clock") as caught:
         tls.local_ca_context(folder, [LAN], NOW + timedelta(days=days))
@@ -213,15 +213,15 @@ def test_damaged_file(folder: Path, name: str, content: bytes | None) -> None:
 
 
 def test_lost_ca_key(folder: Path) -> None:
-    """A CA without its key is reported; no new key takes its place."""
+    """A CA without its key is reported, and no new key is made."""
     (folder / "ca-key.pem").unlink()
-    with pytest.raises(SetupError, match=f"{folder / 'ca-key.pem'} is not there"):
+    with pytest.raises(SetupError, match=f"{folder / 'ca-key.pem'} is missing"):
         tls.local_ca_context(folder, [LAN], NOW)
     assert not (folder / "ca-key.pem").exists()
 
 
 def test_key_of_another_ca(folder: Path) -> None:
-    """A key that is not the CA's is reported, and kept."""
+    """A key that does not belong to the CA is reported and kept."""
     (folder / "ca-key.pem").write_bytes((folder / "server-key.pem").read_bytes())
     before = contents(folder)
     with pytest.raises(SetupError, match="is not the key of"):
@@ -230,14 +230,14 @@ def test_key_of_another_ca(folder: Path) -> None:
 
 
 def test_server_certificate_in_place_of_the_ca(folder: Path) -> None:
-    """A certificate that is no CA's is not taken for one."""
+    """A certificate that is not a CA's is not accepted as the CA."""
     (folder / "ca.pem").write_bytes((folder / "server.pem").read_bytes())
     with pytest.raises(SetupError, match="not the certificate of a CA"):
         tls.ca_certificate(folder)
 
 
 def test_ca_certificate(folder: Path) -> None:
-    """`ca_certificate` gives the certificate and no key."""
+    """`ca_certificate` returns the certificate without a key."""
     assert tls.ca_certificate(folder) == (folder / "ca.pem").read_bytes()
 
 
@@ -248,7 +248,7 @@ def test_no_ca_certificate(tmp_path: Path) -> None:
 
 
 def test_fingerprint(folder: Path) -> None:
-    """The fingerprint is the one OpenSSL prints."""
+    """The fingerprint is the one that OpenSSL prints."""
     command = ["openssl", "x509", "-noout", "-fingerprint", "-sha256", "-in"]
     done = subprocess.run(
         [*command, str(folder / "ca.pem")], capture_output=True, text=True, timeout=30, check=True
@@ -257,7 +257,9 @@ def test_fingerprint(folder: Path) -> None:
 
 
 def test_processes_started_at_once_share_a_ca(tmp_path: Path) -> None:
-    """Processes that start at once on a fresh folder end up with one CA, which serves them all."""
+    """Processes that start at the same time in a new folder get the same CA, and it serves all
+    of them.
+    """
     script = (
         "import sys; from datetime import *; from pathlib import Path;"
         "from signaling.host import tls;"
@@ -274,7 +276,7 @@ def test_processes_started_at_once_share_a_ca(tmp_path: Path) -> None:
 
 
 async def greet(server: ssl.SSLContext, client: ssl.SSLContext, host: str) -> ssl.SSLObject:
-    """Shake hands on 127.0.0.1 under the name `host`, and return the client's side."""
+    """Do a handshake on 127.0.0.1 with the name `host`, and return the client's side."""
 
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
@@ -294,7 +296,7 @@ async def greet(server: ssl.SSLContext, client: ssl.SSLContext, host: str) -> ss
 
 
 def trusting(ca: Path) -> ssl.SSLContext:
-    """A client that trusts this CA and no other, by the strict rules."""
+    """A client context that trusts only this CA, under the strict rules."""
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.verify_flags |= ssl.VerifyFlags.VERIFY_X509_STRICT
     client.load_verify_locations(ca)
@@ -312,20 +314,22 @@ async def test_handshake(folder: Path, host: str) -> None:
 
 
 async def test_handshake_by_another_address(folder: Path) -> None:
-    """Under an address that the certificate does not name, the client refuses."""
+    """The client refuses an address that is not in the certificate."""
     server = tls.local_ca_context(folder, [LAN], NOW)
     with pytest.raises(ssl.SSLCertVerificationError, match="IP address mismatch"):
         await greet(server, trusting(folder / "ca.pem"), "192.168.1.21")
 
 
 def test_oldest_version(folder: Path) -> None:
-    """TLS 1.2 is the oldest version that is spoken."""
+    """TLS 1.2 is the oldest version that the server accepts."""
     context = tls.local_ca_context(folder, [LAN], NOW)
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
 
 
 async def test_an_older_version_gets_no_handshake(folder: Path) -> None:
-    """A client that speaks TLS 1.1 at most is refused, though it could with a laxer server."""
+    """The server refuses a client that speaks at most TLS 1.1, though that client works with a
+    laxer server.
+    """
     old = only_tls_1_1(trusting(folder / "ca.pem"))
     lax = only_tls_1_1(tls.local_ca_context(folder, [LAN], NOW))
     assert (await greet(lax, old, LAN)).version() == "TLSv1.1"
@@ -334,7 +338,7 @@ async def test_an_older_version_gets_no_handshake(folder: Path) -> None:
 
 
 def only_tls_1_1(context: ssl.SSLContext) -> ssl.SSLContext:
-    """Set that no other version is spoken, which OpenSSL 3 must be talked into."""
+    """Allow only TLS 1.1, which takes special settings in OpenSSL 3."""
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -344,7 +348,7 @@ def only_tls_1_1(context: ssl.SSLContext) -> ssl.SSLContext:
 
 
 async def test_own_certificate(folder: Path) -> None:
-    """The operator's certificate is served."""
+    """The server uses the operator's certificate."""
     context = tls.own_context(folder / "server.pem", folder / "server-key.pem")
     await greet(context, trusting(folder / "ca.pem"), LAN)
 
@@ -363,7 +367,7 @@ def test_unusable_own_file(folder: Path, name: str, content: bytes | None) -> No
 
 
 def test_own_key_of_another_certificate(folder: Path) -> None:
-    """A key that is not the certificate's is reported with both paths."""
+    """A key that does not belong to the certificate is reported with both paths."""
     with pytest.raises(SetupError, match="does not belong") as caught:
         tls.own_context(folder / "server.pem", folder / "ca-key.pem")
     assert str(folder / "server.pem") in str(caught.value)
@@ -371,7 +375,9 @@ def test_own_key_of_another_certificate(folder: Path) -> None:
 
 
 def test_encrypted_own_key(folder: Path) -> None:
-    """An encrypted key is reported, with the command that helps; nobody is asked for a password."""
+    """An encrypted key is reported with the command that helps, and nobody is asked for a
+    password.
+    """
     path = folder / "server-key.pem"
     key = load_pem_private_key(path.read_bytes(), None)
     encryption = BestAvailableEncryption(b"password")
@@ -381,7 +387,7 @@ def test_encrypted_own_key(folder: Path) -> None:
 
 
 def test_weak_own_key(folder: Path) -> None:
-    """A pair that TLS does not accept is reported with both paths."""
+    """A certificate and key that TLS does not accept are reported with both paths."""
     key = rsa.generate_private_key(65537, 1024)  # noqa: S505  weak on purpose
     (folder / "weak-key.pem").write_bytes(
         key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -395,7 +401,7 @@ def test_weak_own_key(folder: Path) -> None:
 
 
 def test_keys_are_not_in_messages(folder: Path) -> None:
-    """What is said of a damaged key holds nothing of it."""
+    """The message about a damaged key holds no part of it."""
     path = folder / "ca-key.pem"
     half = path.read_bytes()[:120]
     path.write_bytes(half)

@@ -1,4 +1,4 @@
-"""A phone on a cable, with a stand-in for adb that remembers how it was called."""
+"""A phone on a cable, with a fake adb that records how it was called."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ if (folder / "hang").exists():
 
 @pytest.fixture
 def adb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a stand-in for adb, alone on the PATH, with one phone."""
+    """The folder with the fake adb, which is alone on the PATH and has one phone."""
     folder = tmp_path / "bin"
     folder.mkdir()
     script = folder / "adb"
@@ -48,7 +48,7 @@ def calls(adb: Path) -> list[str]:
 
 
 async def test_a_phone_gets_the_port_and_the_page(adb: Path) -> None:
-    """The port is reversed, the page is opened, and its key is in no argument."""
+    """The phone gets the port and opens the page, and no argument holds the page's key."""
     phones = UsbPhones(8080)
     assert await phones.attach("/sender#abc.KEY") == 1
     assert calls(adb) == [
@@ -64,7 +64,7 @@ async def test_a_phone_gets_the_port_and_the_page(adb: Path) -> None:
 
 
 async def test_every_phone_that_is_there_gets_it(adb: Path) -> None:
-    """Two phones, two pages; one that has not authorised this laptop is passed over."""
+    """Two phones get two pages; a phone that has not authorised this laptop is skipped."""
     (adb / "devices").write_text("A\tdevice\nB\tunauthorized\nC\tdevice\n")
     assert await UsbPhones(8080).attach("/sender") == 2
     assert not [call for call in calls(adb) if call.startswith("-s B")]
@@ -73,15 +73,15 @@ async def test_every_phone_that_is_there_gets_it(adb: Path) -> None:
 @pytest.mark.parametrize(
     ("devices", "sentence"),
     [
-        ("", "adb sees no phone"),
-        ("A\toffline", "adb sees no phone"),
+        ("", "adb finds no phone"),
+        ("A\toffline", "adb finds no phone"),
         ("A\tunauthorized", "has not authorised this laptop"),
     ],
 )
 async def test_without_a_phone_one_sentence_says_what_to_do(
     adb: Path, devices: str, sentence: str
 ) -> None:
-    """No phone, or none that has authorised this laptop."""
+    """If there is no phone, or none has authorised this laptop, one sentence says what to do."""
     (adb / "devices").write_text(devices)
     with pytest.raises(SetupError, match=sentence):
         await UsbPhones(8080).attach("/sender")
@@ -90,21 +90,21 @@ async def test_without_a_phone_one_sentence_says_what_to_do(
 async def test_without_adb_one_sentence_says_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """adb is not on the PATH."""
+    """If adb is not on the PATH, one sentence says how to install it."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SetupError, match=r"needs adb.*apt install adb"):
         await UsbPhones(8080).attach("/sender")
 
 
 async def test_what_adb_says_when_it_fails_is_passed_on(adb: Path) -> None:
-    """Its last line, in one sentence."""
+    """If adb fails, the error is one sentence with adb's last line."""
     (adb / "fail").touch()
     with pytest.raises(SetupError, match=r"adb failed: adb: error: something is wrong"):
         await UsbPhones(8080).attach("/sender")
 
 
 async def test_an_adb_that_hangs_is_given_up(adb: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After its time, and it is not left running."""
+    """An adb that hangs is stopped after a while."""
     monkeypatch.setattr("signaling.host.usb._SECONDS", 1.0)
     (adb / "hang").touch()
     with pytest.raises(SetupError, match="did not answer"):
@@ -112,7 +112,7 @@ async def test_an_adb_that_hangs_is_given_up(adb: Path, monkeypatch: pytest.Monk
 
 
 async def test_a_phone_unplugged_meanwhile_does_no_harm(adb: Path) -> None:
-    """Taking the port away from it fails, and that is all right."""
+    """Removing the port from an unplugged phone fails without an error."""
     phones = UsbPhones(8080)
     await phones.attach("/sender")
     (adb / "fail").touch()
@@ -130,7 +130,7 @@ def command(tmp_path: Path, path: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_says_what_is_missing(tmp_path: Path) -> None:
-    """`lenscast --usb` without adb is one sentence and exit code 2."""
+    """Without adb, `lenscast --usb` prints one sentence and ends with exit code 2."""
     done = command(tmp_path, str(tmp_path))
     assert done.returncode == 2
     assert done.stderr.startswith("lenscast: --usb needs adb")

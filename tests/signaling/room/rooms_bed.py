@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from signaling.room.deliveries import Delivery, Outcome
 from signaling.room.links import Links
 from signaling.room.messages import (
     ClientMessage,
@@ -13,8 +14,10 @@ from signaling.room.messages import (
     ServerMessage,
 )
 from signaling.room.refusal import Code, Refusal
-from signaling.room.resume import ResumeTokens
-from signaling.room.rooms import Delivery, Rooms
+from signaling.room.room_type import RoomType
+from signaling.room.rooms import Rooms, Settings
+from signaling.room.seals import Seals, Ticket
+from signaling.room_types.camera import camera
 from turn.servers import NoTurn, TurnServers
 
 NOW = 1_000_000.0
@@ -22,8 +25,8 @@ LONG_AGO = NOW - 1000
 SECRET = b"s" * 32
 
 
-def invite(room: str, origin: str) -> Invite:
-    return Invite(f"{origin}/sender#{room}", "<svg/>")
+def invite(_kind: RoomType, role: str, room: str, origin: str) -> Invite:
+    return Invite(f"{origin}/{role}#{room}", "<svg/>")
 
 
 def open_rooms(
@@ -31,6 +34,7 @@ def open_rooms(
     max_rooms: int = 10,
     senders: int = 8,
     receivers: int = 8,
+    viewers: int = 8,
     turn: TurnServers | None = None,
     keys: Links | None = None,
     started: float = LONG_AGO,
@@ -38,37 +42,41 @@ def open_rooms(
     unix_time: Callable[[], float] = lambda: NOW,
 ) -> Rooms:
     """Rooms that take nobody over from an earlier process, unless they have just started."""
-    capacity = {"sender": senders, "receiver": receivers}
     return Rooms(
-        max_rooms=max_rooms,
-        capacity=capacity,
+        [camera(senders=senders, receivers=receivers, viewers=viewers)],
+        Settings(max_rooms=max_rooms, max_candidates=3, resume_seconds=45, told={}),
         keys=keys,
         turn=turn or NoTurn(),
         unix_time=unix_time,
         invite=invite,
-        tokens=ResumeTokens(secret),
-        resume_seconds=45,
+        seals=Seals(secret),
         started=started,
-        max_candidates=3,
     )
 
 
-def join(rooms: Rooms, peer_id: str, role: str, room: str | None = None) -> list[Delivery]:
-    return rooms.receive(peer_id, Register(role, room), NOW, origin="https://here")
+def register(
+    rooms: Rooms, peer_id: str, message: Register, now: float = NOW, origin: str = ""
+) -> list[Outcome]:
+    """All that follows from a registration, its answer first."""
+    joined = rooms.register(peer_id, message, now, origin=origin)
+    return [Delivery(joined.registered.id, joined.registered), *joined.outcomes]
+
+
+def join(rooms: Rooms, peer_id: str, role: str, room: str | None = None) -> list[Outcome]:
+    return register(rooms, peer_id, Register(role, room), origin="https://here")
 
 
 def token(peer_id: str, role: str, room: str = "default", secret: bytes = SECRET) -> str:
-    return ResumeTokens(secret).make(peer_id, room, role)
+    ticket = Ticket(peer_id, role, round(NOW * 1000))
+    return Seals(secret).token(ticket, "camera", room, role)
 
 
 def resume(
     rooms: Rooms, fresh_id: str, role: str, resume: str, now: float = NOW
-) -> tuple[Registered, list[Delivery]]:
+) -> tuple[Registered, list[Outcome]]:
     """Register with a token; the answer, and what the others are told."""
-    answer, *others = rooms.receive(fresh_id, Register(role, resume=resume), now)
-    assert isinstance(answer.message, Registered)
-    assert answer.peer_id == answer.message.id
-    return answer.message, others
+    joined = rooms.register(fresh_id, Register(role, resume=resume), now)
+    return joined.registered, joined.outcomes
 
 
 def a_pair(turn: TurnServers | None = None, unix_time: Callable[[], float] = lambda: NOW) -> Rooms:
@@ -79,13 +87,14 @@ def a_pair(turn: TurnServers | None = None, unix_time: Callable[[], float] = lam
 
 
 def refused(rooms: Rooms, peer_id: str, message: ClientMessage) -> Code:
+    take = rooms.register if isinstance(message, Register) else rooms.receive
     with pytest.raises(Refusal) as caught:
-        rooms.receive(peer_id, message, NOW)
+        take(peer_id, message, NOW)  # type: ignore[arg-type]
     return caught.value.code
 
 
-def to(deliveries: list[Delivery], peer_id: str) -> list[ServerMessage]:
-    return [d.message for d in deliveries if d.peer_id == peer_id]
+def to(outcomes: list[Outcome], peer_id: str) -> list[ServerMessage]:
+    return [d.message for d in outcomes if isinstance(d, Delivery) and d.peer_id == peer_id]
 
 
 class Recording(NoTurn):

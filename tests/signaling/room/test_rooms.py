@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from signaling.room.deliveries import Delivery
 from signaling.room.links import Links
 from signaling.room.messages import (
     Answer,
@@ -21,7 +22,6 @@ from signaling.room.messages import (
     TurnConfig,
 )
 from signaling.room.refusal import Code
-from signaling.room.rooms import Delivery
 from tests.signaling.room.rooms_bed import (
     NOW,
     SECRET,
@@ -55,13 +55,14 @@ def test_a_receiver_is_given_the_link_for_a_phone() -> None:
 def test_both_sides_are_told_of_each_other_whoever_came_first(first: str, second: str) -> None:
     """`peer-connected` goes to both, and to the newcomer after its `registered`."""
     rooms = open_rooms()
-    assert [d.message.type for d in join(rooms, "a", first)] == ["registered"]
+    assert [m.type for m in to(join(rooms, "a", first), "a")] == ["registered"]
     deliveries = join(rooms, "b", second)
-    assert to(deliveries, "a") == [PeerConnected(second, "b")]
+    a_offers, b_offers = first == "sender", second == "sender"
+    assert to(deliveries, "a") == [PeerConnected(second, "b", offers=a_offers)]
     welcome, met = to(deliveries, "b")
     assert isinstance(welcome, Registered)
-    assert welcome.peers == (PeerInfo("a", first),)
-    assert met == PeerConnected(first, "a")
+    assert welcome.peers == (PeerInfo("a", first, offers=b_offers),)
+    assert met == PeerConnected(first, "a", offers=b_offers)
 
 
 def test_peers_of_the_same_role_do_not_meet() -> None:
@@ -173,7 +174,7 @@ def test_a_full_room_takes_no_more_of_that_role() -> None:
     assert refused(rooms, "s2", Register("sender")) == Code.ROOM_FULL
     assert "s2" not in rooms
     assert join(rooms, "r1", "receiver")
-    rooms.leave("s1", "left")
+    rooms.leave("s1", "left", NOW)
     assert join(rooms, "s2", "sender")
 
 
@@ -192,7 +193,7 @@ def test_a_key_is_needed_where_access_is_by_key() -> None:
     for wrong in (None, "", "x", keys.key("abc", "receiver"), keys.key("abd", "sender")):
         assert refused(rooms, "s", Register("sender", "abc", wrong)) == Code.BAD_KEY
     assert refused(rooms, "s", Register("sender")) == Code.BAD_KEY
-    assert rooms.receive("s", Register("sender", "abc", keys.key("abc", "sender")), NOW)
+    assert rooms.register("s", Register("sender", "abc", keys.key("abc", "sender")), NOW)
 
 
 def test_those_who_stay_are_told_who_left_and_why() -> None:
@@ -200,8 +201,8 @@ def test_those_who_stay_are_told_who_left_and_why() -> None:
     rooms = open_rooms()
     join(rooms, "s", "sender")
     join(rooms, "r", "receiver")
-    assert rooms.leave("s", "lost") == [Delivery("r", PeerDisconnected("sender", "s", "lost"))]
-    assert rooms.leave("s", "lost") == []
+    assert rooms.leave("s", "lost", NOW) == [Delivery("r", PeerDisconnected("sender", "s", "lost"))]
+    assert rooms.leave("s", "lost", NOW) == []
 
 
 def test_a_peer_that_left_may_come_back() -> None:
@@ -209,7 +210,7 @@ def test_a_peer_that_left_may_come_back() -> None:
     rooms = open_rooms()
     join(rooms, "s", "sender")
     join(rooms, "r", "receiver")
-    rooms.leave("s", "left")
+    rooms.leave("s", "left", NOW)
     assert to(join(rooms, "s", "sender"), "r") == [PeerConnected("sender", "s")]
 
 
@@ -224,9 +225,9 @@ def test_fresh_turn_credentials_come_at_half_their_life() -> None:
     unix[0] = 5299
     assert rooms.tick(NOW) == []
     unix[0] = 5300
-    (delivery,) = rooms.tick(NOW)
-    assert isinstance(delivery.message, TurnConfig)
-    assert delivery.message.ice_servers[0]["username"] == "5900:s"
+    (fresh,) = to(rooms.tick(NOW), "s")
+    assert isinstance(fresh, TurnConfig)
+    assert fresh.ice_servers[0]["username"] == "5900:s"
     unix[0] = 5301
     assert rooms.tick(NOW) == []
 
@@ -242,7 +243,7 @@ def test_the_credentials_of_a_peer_that_left_are_revoked() -> None:
     """Whoever issues credentials is told when their peer is gone."""
     turn = Recording()
     rooms = a_pair(turn)
-    rooms.leave("s", "left")
+    rooms.leave("s", "left", NOW)
     assert turn.revoked == ["s"]
 
 

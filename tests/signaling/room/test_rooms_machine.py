@@ -1,7 +1,7 @@
 """Rooms under random sequences of everything that can happen, against a model of plain data."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hypothesis import settings
@@ -15,6 +15,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from signaling.room.deliveries import Delivery, Outcome
 from signaling.room.messages import (
     Answer,
     Control,
@@ -24,13 +25,13 @@ from signaling.room.messages import (
     PeerConnected,
     PeerDisconnected,
     Register,
-    Registered,
     Routed,
     State,
 )
 from signaling.room.refusal import Code, Refusal
-from signaling.room.resume import ResumeTokens
-from signaling.room.rooms import Delivery, Rooms
+from signaling.room.rooms import Rooms, Settings
+from signaling.room.seals import Seals, Ticket
+from signaling.room_types.camera import camera
 from turn.servers import NoTurn
 
 START = 1_000_000.0
@@ -38,9 +39,11 @@ RESUME_SECONDS = 45
 SEATS = 2
 MAX_ROOMS = 2
 MAX_CANDIDATES = 3
-ROLES = ("sender", "receiver")
+ROLES = ("sender", "receiver", "viewer")
 ROOMS = ("one", "two", "three")
-SENDS = {"sender": (Offer, IceCandidate, State), "receiver": (Answer, IceCandidate, Control)}
+WATCHES = (Answer, IceCandidate, Control)
+SENDS = {"sender": (Offer, IceCandidate, State), "receiver": WATCHES, "viewer": WATCHES}
+MEETS = {"sender": {"receiver", "viewer"}, "receiver": {"sender"}, "viewer": {"sender"}}
 
 
 @dataclass
@@ -51,6 +54,8 @@ class Seat:
     role: str
     lost_at: float | None = None
     candidates: int = 0
+    told: bool = False
+    """Whether it has told everyone its state."""
 
 
 class Revoking(NoTurn):
@@ -72,7 +77,7 @@ class RoomsMachine(RuleBasedStateMachine):
         super().__init__()
         self.now = START
         self.turn = Revoking()
-        self.tokens = ResumeTokens(b"s" * 32)
+        self.seals = Seals(b"s" * 32)
         self.model: dict[str, Seat] = {}
         self.gone: Counter[str] = Counter()
         self.count = 0
@@ -81,16 +86,19 @@ class RoomsMachine(RuleBasedStateMachine):
     def start(self, age: int) -> None:
         self.inherits_until = START - age + RESUME_SECONDS
         self.rooms = Rooms(
-            max_rooms=MAX_ROOMS,
-            capacity=dict.fromkeys(ROLES, SEATS),
+            [camera(senders=SEATS, receivers=SEATS, viewers=SEATS)],
+            Settings(
+                max_rooms=MAX_ROOMS,
+                max_candidates=MAX_CANDIDATES,
+                resume_seconds=RESUME_SECONDS,
+                told={},
+            ),
             keys=None,
             turn=self.turn,
             unix_time=lambda: self.now,
-            invite=lambda room, origin: Invite(f"{origin}#{room}", "<svg/>"),
-            tokens=self.tokens,
-            resume_seconds=RESUME_SECONDS,
+            invite=lambda _kind, role, room, origin: Invite(f"{origin}/{role}#{room}", "<svg/>"),
+            seals=self.seals,
             started=START - age,
-            max_candidates=MAX_CANDIDATES,
         )
 
     @rule(target=peers, role=st.sampled_from(ROLES), room=st.sampled_from(ROOMS))
@@ -102,7 +110,7 @@ class RoomsMachine(RuleBasedStateMachine):
     @rule(peer=peers, role=st.sampled_from(ROLES), room=st.sampled_from(ROOMS))
     def register_again(self, peer: str, role: str, room: str) -> None:
         if peer in self.model:
-            token = self.tokens.make(peer, room, role)
+            token = self.token(peer, room, role)
             assert self.refused(peer, Register(role, room, resume=token)) == (
                 Code.ALREADY_REGISTERED
             )
@@ -114,10 +122,10 @@ class RoomsMachine(RuleBasedStateMachine):
         here = self.model.get(peer)
         if here is not None and (here.room, here.role) != (room, role):
             # Its token is for where it is; for elsewhere it counts as none.
-            token = self.tokens.make(peer, here.room, here.role)
+            token = self.token(peer, here.room, here.role)
             self.enter(fresh, fresh, seat, Register(role, room, resume=token))
             return fresh
-        token = self.tokens.make(peer, room, role)
+        token = self.token(peer, room, role)
         inherited = self.now < self.inherits_until and not self.gone[peer]
         same = here is not None or inherited
         self.enter(fresh, peer if same else fresh, seat, Register(role, room, resume=token))
@@ -148,9 +156,11 @@ class RoomsMachine(RuleBasedStateMachine):
         else:
             seat.candidates += isinstance(message, IceCandidate)
             seat.candidates *= not isinstance(message, Offer | Answer)
+            seat.told |= isinstance(message, State) and to is None
             deliveries = self.rooms.receive(peer, message, self.now)
             assert {d.peer_id for d in deliveries} == self.are_meant(message, met)
-            assert all(getattr(d.message, "from_", None) == peer for d in deliveries)
+            sent = [d.message for d in deliveries if isinstance(d, Delivery)]
+            assert all(getattr(message, "from_", None) == peer for message in sent)
 
     @rule(peer=peers)
     def drop(self, peer: str) -> None:
@@ -166,7 +176,7 @@ class RoomsMachine(RuleBasedStateMachine):
     @rule(peer=peers, reason=st.sampled_from(["left", "slow"]))
     def leave(self, peer: str, reason: str) -> None:
         met, seat = self.met_by(peer), self.model.get(peer)
-        told = self.rooms.leave(peer, reason)
+        told = self.rooms.leave(peer, reason, self.now)
         if seat is None:
             assert told == []
             return
@@ -183,8 +193,9 @@ class RoomsMachine(RuleBasedStateMachine):
         for peer in lost:
             self.forget(peer)
         told = self.rooms.tick(self.now)
-        assert {(d.peer_id, getattr(d.message, "id", "")) for d in told} == expected
-        assert all(getattr(d.message, "reason", None) == "lost" for d in told)
+        gone = [(d.peer_id, d.message) for d in told if isinstance(d, Delivery)]
+        assert {(to, getattr(message, "id", "")) for to, message in gone} == expected
+        assert all(getattr(message, "reason", None) == "lost" for _to, message in gone)
 
     @invariant()
     def counts_are_the_model_s(self) -> None:
@@ -208,7 +219,7 @@ class RoomsMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         for number, peer in enumerate(list(self.model)):
             if number % 2:
-                self.rooms.leave(peer, "left")
+                self.rooms.leave(peer, "left", self.now)
             else:
                 self.rooms.drop(peer, self.now)
         for times in (2, 3):
@@ -225,26 +236,31 @@ class RoomsMachine(RuleBasedStateMachine):
         if not known and not self.has_space(seat):
             assert self.refused(fresh, message) in (Code.ROOM_FULL, Code.SERVER_FULL)
             return
-        answer, *told = self.rooms.receive(fresh, message, self.now, origin="https://here")
+        joined = self.rooms.register(fresh, message, self.now, origin="https://here")
         was_away = before is not None and before.lost_at is not None
         if before is None:
             self.model[expected] = seat
         else:
             before.lost_at = None
-        registered = answer.message
-        assert isinstance(registered, Registered)
-        assert answer.peer_id == registered.id == expected
+        registered = joined.registered
+        assert registered.id == expected
         assert registered.resumed == (expected != fresh)
         met = self.met_by(expected)
-        assert {(p.id, p.away) for p in registered.peers} == {
-            (other, self.model[other].lost_at is not None) for other in met
+        assert {(p.id, p.away, p.offers) for p in registered.peers} == {
+            (other, self.model[other].lost_at is not None, seat.role == "sender") for other in met
         }
-        back = PeerConnected(seat.role, expected)
+        back = PeerConnected(seat.role, expected, offers=seat.role != "sender")
         news = dict.fromkeys(met, back) if was_away or not known else {}
-        self.check_told([d for d in told if d.peer_id != expected], news)
+        others = [d for d in joined.outcomes if isinstance(d, Delivery) and d.peer_id != expected]
+        self.check_told([d for d in others if not isinstance(d.message, State)], news)
         present = {other for other in met if self.model[other].lost_at is None}
-        mine = {getattr(d.message, "id", "") for d in told if d.peer_id == expected}
-        assert mine == (set() if known else present)
+        mine = [
+            d.message for d in joined.outcomes if isinstance(d, Delivery) and d.peer_id == expected
+        ]
+        announced = {message.id for message in mine if isinstance(message, PeerConnected)}
+        assert announced == (set() if known else present)
+        shown = {message.from_ for message in mine if isinstance(message, State)}
+        assert shown == {m for m in (met if known else present) if self.model[m].told}
 
     def has_space(self, seat: Seat) -> bool:
         rooms = {other.room for other in self.model.values()}
@@ -258,7 +274,7 @@ class RoomsMachine(RuleBasedStateMachine):
         return {
             other
             for other, its in self.model.items()
-            if seat is not None and its.room == seat.room and its.role != seat.role
+            if seat is not None and its.room == seat.room and its.role in MEETS[seat.role]
         }
 
     def are_meant(self, message: Routed, met: set[str]) -> set[str]:
@@ -269,13 +285,14 @@ class RoomsMachine(RuleBasedStateMachine):
         present = {other for other in met if self.model[other].lost_at is None} or met
         return present if len(present) == 1 else set()
 
-    def check_told(self, told: list[Delivery], expected: Mapping[str, object]) -> None:
+    def check_told(self, told: Sequence[Outcome], expected: Mapping[str, object]) -> None:
         assert len(told) == len(expected)
-        assert {delivery.peer_id: delivery.message for delivery in told} == expected
+        assert {d.peer_id: d.message for d in told if isinstance(d, Delivery)} == expected
 
     def refused(self, peer: str, message: Register | Routed) -> Code | None:
+        take = self.rooms.register if isinstance(message, Register) else self.rooms.receive
         try:
-            self.rooms.receive(peer, message, self.now)
+            take(peer, message, self.now)  # type: ignore[arg-type]
         except Refusal as refusal:
             return refusal.code
         return None
@@ -283,6 +300,9 @@ class RoomsMachine(RuleBasedStateMachine):
     def forget(self, peer: str) -> None:
         del self.model[peer]
         self.gone[peer] += 1
+
+    def token(self, peer: str, room: str, role: str) -> str:
+        return self.seals.token(Ticket(peer, role, 7), "camera", room, role)
 
     def fresh_id(self) -> str:
         self.count += 1

@@ -2,6 +2,7 @@
 
 import pytest
 
+from signaling.room.deliveries import Delivery
 from signaling.room.links import Links
 from signaling.room.messages import (
     Invite,
@@ -15,7 +16,6 @@ from signaling.room.messages import (
     TurnConfig,
 )
 from signaling.room.refusal import Code
-from signaling.room.rooms import Delivery
 from tests.signaling.room.rooms_bed import (
     LONG_AGO,
     NOW,
@@ -59,7 +59,7 @@ def test_the_others_are_told_that_a_peer_is_away() -> None:
     assert rooms.drop("s", NOW) == [Delivery("r", PeerDisconnected("sender", "s", "away"))]
     assert rooms.drop("s", NOW + 1) == []
     assert rooms.drop("nobody", NOW) == []
-    assert rooms.counts().by_role == {"sender": 1, "receiver": 1}
+    assert rooms.counts().by_role == {"sender": 1, "receiver": 1, "viewer": 0}
 
 
 def test_a_peer_comes_back_with_its_id() -> None:
@@ -72,7 +72,7 @@ def test_a_peer_comes_back_with_its_id() -> None:
         (),
         "s",
         "default",
-        (PeerInfo("r", "receiver"),),
+        (PeerInfo("r", "receiver", offers=True),),
         resume=token("s", "sender"),
         resumed=True,
     )
@@ -94,11 +94,11 @@ def test_a_peer_that_does_not_come_back_is_lost() -> None:
     rooms.drop("s", NOW)
     assert rooms.tick(NOW + 44.9) == []
     assert rooms.tick(NOW + 45) == [Delivery("r", PeerDisconnected("sender", "s", "lost"))]
-    assert rooms.counts().by_role == {"sender": 0, "receiver": 1}
+    assert rooms.counts().by_role == {"sender": 0, "receiver": 1, "viewer": 0}
     answer, told = resume(rooms, "x", "sender", token("s", "sender"), NOW + 46)
     assert (answer.id, answer.resumed) == ("x", False)
     assert told == [
-        Delivery("x", PeerConnected("receiver", "r")),
+        Delivery("x", PeerConnected("receiver", "r", offers=True)),
         Delivery("r", PeerConnected("sender", "x")),
     ]
 
@@ -148,7 +148,7 @@ def test_a_token_does_not_stand_in_for_the_key() -> None:
     """Coming back needs the link's key as coming does."""
     keys = Links(SECRET)
     rooms = open_rooms(keys=keys)
-    rooms.receive("s", Register("sender", "abc", keys.key("abc", "sender")), NOW)
+    rooms.register("s", Register("sender", "abc", keys.key("abc", "sender")), NOW)
     rooms.drop("s", NOW)
     message = Register("sender", "abc", "wrong", resume=token("s", "sender", "abc"))
     assert refused(rooms, "x", message) == Code.BAD_KEY
@@ -171,7 +171,7 @@ def test_a_new_process_takes_the_peers_of_the_one_before() -> None:
     answer, told = resume(rooms, "x", "sender", token("s", "sender"), NOW + 44.9)
     assert (answer.id, answer.resumed) == ("s", True)
     assert told == [
-        Delivery("s", PeerConnected("receiver", "r")),
+        Delivery("s", PeerConnected("receiver", "r", offers=True)),
         Delivery("r", PeerConnected("sender", "s")),
     ]
     late, _told = resume(rooms, "y", "sender", token("t", "sender"), NOW + 45)
@@ -191,7 +191,7 @@ def test_who_is_gone_for_good_does_not_come_back(reason: str) -> None:
     """In a new process too: an id that has gone from here is not one of the process before."""
     rooms = open_rooms(started=NOW)
     join(rooms, "s", "sender")
-    rooms.leave("s", reason)
+    rooms.leave("s", reason, NOW)
     answer, _told = resume(rooms, "x", "sender", token("s", "sender"), NOW + 1)
     assert (answer.id, answer.resumed) == ("x", False)
 
@@ -212,10 +212,11 @@ def test_a_newcomer_sees_who_is_away_and_meets_them_when_they_are_back() -> None
     rooms = open_rooms()
     join(rooms, "s", "sender")
     rooms.drop("s", NOW)
-    answer, *told = join(rooms, "r", "receiver")
-    assert isinstance(answer.message, Registered)
-    assert answer.message.peers == (PeerInfo("s", "sender", away=True),)
-    assert told == [Delivery("s", PeerConnected("receiver", "r"))]
+    told = join(rooms, "r", "receiver")
+    (answer,) = to(told, "r")
+    assert isinstance(answer, Registered)
+    assert answer.peers == (PeerInfo("s", "sender", away=True),)
+    assert to(told, "s") == [PeerConnected("receiver", "r", offers=True)]
     _answer, told = resume(rooms, "x", "sender", token("s", "sender"))
     assert told == [Delivery("r", PeerConnected("sender", "s"))]
 
@@ -269,6 +270,5 @@ def test_an_invite_is_made_for_the_address_of_the_new_connection() -> None:
     """Who comes back may come by another address."""
     rooms = a_pair()
     message = Register("receiver", resume=token("r", "receiver"))
-    answer, *_ = rooms.receive("x", message, NOW, origin="https://there")
-    assert isinstance(answer.message, Registered)
-    assert answer.message.invite == Invite("https://there/sender#default", "<svg/>")
+    joined = rooms.register("x", message, NOW, origin="https://there")
+    assert joined.registered.invite == Invite("https://there/sender#default", "<svg/>")

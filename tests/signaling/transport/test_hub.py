@@ -12,15 +12,17 @@ from signaling.metrics import Metrics
 from signaling.room.links import Links
 from signaling.room.messages import Invite
 from signaling.room.refusal import Code, Refusal
-from signaling.room.resume import ResumeTokens
-from signaling.room.rooms import Rooms
+from signaling.room.rooms import Rooms, Settings
+from signaling.room.seals import Seals
+from signaling.room_types.camera import camera
 from signaling.transport.guard import Guard
-from signaling.transport.hub import Connection, Hub, TokenBucket, error_text
+from signaling.transport.hub import Connection, Hub, error_text
 from signaling.transport.outbox import Ending
 from turn.servers import NoTurn
 
 REGISTER = '{"type": "register", "role": "%s"}'
 STATE = '{"type": "state", "state": {"n": %d}}'
+CANDIDATE = '{"type": "ice-candidate", "candidate": {"candidate": "%d"}}'
 NOW = 1_000_000.0
 
 
@@ -34,16 +36,19 @@ class TestBed:
         self.metrics = Metrics()
         self.guard = Guard(limits)
         rooms = Rooms(
-            max_rooms=2,
-            capacity={"sender": 2, "receiver": 2},
+            [camera(senders=2, receivers=2, viewers=2)],
+            Settings(
+                max_rooms=2,
+                max_candidates=limits.candidates_per_session,
+                resume_seconds=limits.resume_seconds,
+                told={},
+            ),
             keys=keys,
             turn=NoTurn(),
             unix_time=lambda: self.now,
-            invite=lambda _room, origin: Invite(f"{origin}/sender", "<svg/>"),
-            tokens=ResumeTokens(b"s" * 32),
-            resume_seconds=limits.resume_seconds,
+            invite=lambda _kind, role, _room, origin: Invite(f"{origin}/{role}", "<svg/>"),
+            seals=Seals(b"s" * 32),
             started=NOW - 1000,
-            max_candidates=limits.candidates_per_session,
         )
         self.hub = Hub(rooms, limits, self.guard, self.metrics, clock=lambda: self.now)
 
@@ -124,7 +129,7 @@ async def test_who_does_not_read_is_dropped_and_the_others_are_told() -> None:
     for _ in range(2):
         hub.receive(sender.connection, '{"type": "state", "state": {}}')
     assert receiver.dropped == (1008, "slow-client")
-    assert hub.counts().by_role == {"sender": 1, "receiver": 0}
+    assert hub.counts().by_role == {"sender": 1, "receiver": 0, "viewer": 0}
     told = [await sender.next() for _ in range(3)]
     assert isinstance(told[-1], dict)
     assert (told[-1]["type"], told[-1]["reason"]) == ("peer-disconnected", "slow")
@@ -172,7 +177,7 @@ async def test_who_was_cut_off_comes_back_by_another_connection() -> None:
     first = await sender.register("sender")
     await receiver.register("receiver")
     hub.disconnect(sender.connection, left=False)
-    assert hub.counts().by_role == {"sender": 1, "receiver": 1}
+    assert hub.counts().by_role == {"sender": 1, "receiver": 1, "viewer": 0}
     second = await again.register("sender", first["resume"])
     assert second["resumed"] is True
     assert "resumed" not in first
@@ -191,14 +196,13 @@ async def test_what_was_said_while_a_peer_was_away_waits_for_it() -> None:
     sender, receiver, again = Client(hub), Client(hub), Client(hub)
     await sender.register("sender")
     token = (await receiver.register("receiver"))["resume"]
-    hub.receive(sender.connection, STATE % 1)
+    hub.receive(sender.connection, CANDIDATE % 1)
     hub.disconnect(receiver.connection, left=False)
-    hub.receive(sender.connection, STATE % 2)
+    hub.receive(sender.connection, CANDIDATE % 2)
     await again.register("receiver", token)
-    hub.receive(sender.connection, STATE % 3)
+    hub.receive(sender.connection, CANDIDATE % 3)
     told = await again.told()
-    assert [m["type"] for m in told] == ["peer-connected", "state", "state", "state"]
-    assert [m["state"]["n"] for m in told[1:]] == [1, 2, 3]
+    assert [m["candidate"]["candidate"] for m in told] == ["1", "2", "3"]
 
 
 async def test_a_transport_that_goes_on_reading_takes_nothing_from_who_is_away() -> None:
@@ -208,10 +212,10 @@ async def test_a_transport_that_goes_on_reading_takes_nothing_from_who_is_away()
     await sender.register("sender")
     token = (await receiver.register("receiver"))["resume"]
     hub.disconnect(receiver.connection, left=False)
-    hub.receive(sender.connection, STATE % 1)
+    hub.receive(sender.connection, CANDIDATE % 1)
     assert await receiver.told() == []
     await again.register("receiver", token)
-    assert [m["type"] for m in await again.told()] == ["peer-connected", "state"]
+    assert [m["type"] for m in await again.told()] == ["ice-candidate"]
 
 
 async def test_who_misses_too_much_while_away_is_removed() -> None:
@@ -223,10 +227,10 @@ async def test_who_misses_too_much_while_away_is_removed() -> None:
     bed.hub.disconnect(receiver.connection, left=False)
     await sender.message()  # The receiver has come,
     await sender.message()  # and is away.
-    for n in range(3):
-        bed.hub.receive(sender.connection, STATE % n)
+    for n in range(4):
+        bed.hub.receive(sender.connection, CANDIDATE % n)
     assert (await sender.message())["reason"] == "slow"
-    assert bed.hub.counts().by_role == {"sender": 1, "receiver": 0}
+    assert bed.hub.counts().by_role == {"sender": 1, "receiver": 0, "viewer": 0}
     again = await Client(bed.hub).register("receiver", token)
     assert "resumed" not in again
 
@@ -238,8 +242,8 @@ async def test_a_full_outbox_is_handed_over_whole() -> None:
     await sender.register("sender")
     token = (await receiver.register("receiver"))["resume"]
     bed.hub.disconnect(receiver.connection, left=False)
-    for n in range(2):
-        bed.hub.receive(sender.connection, STATE % n)
+    for n in range(3):
+        bed.hub.receive(sender.connection, CANDIDATE % n)
     assert (await again.register("receiver", token))["resumed"]
     assert len(await again.told()) == 3
 
@@ -251,13 +255,13 @@ async def test_what_a_peer_has_missed_takes_no_room_from_what_comes() -> None:
     await sender.register("sender")
     token = (await receiver.register("receiver"))["resume"]
     bed.hub.disconnect(receiver.connection, left=False)
-    for n in range(2):
-        bed.hub.receive(sender.connection, STATE % n)
+    for n in range(3):
+        bed.hub.receive(sender.connection, CANDIDATE % n)
     await again.register("receiver", token)
     for n in range(3):
-        bed.hub.receive(sender.connection, STATE % n)
+        bed.hub.receive(sender.connection, CANDIDATE % n)
     assert again.dropped is None
-    bed.hub.receive(sender.connection, STATE % 3)
+    bed.hub.receive(sender.connection, CANDIDATE % 3)
     assert again.dropped == (1008, "slow-client")
 
 
@@ -412,11 +416,3 @@ async def test_what_happens_is_counted() -> None:
     assert bed.figure('lenscast_connections{transport="test"}') == 1
     assert bed.figure("lenscast_setup_seconds_count") == 1
     assert bed.figure("lenscast_reconnections_total") == 0
-
-
-def test_the_bucket_allows_a_burst_and_then_its_rate() -> None:
-    """So many at once, then as many as the rate brings back, never more than the burst."""
-    bucket = TokenBucket(rate=2, burst=3, now=0)
-    assert [bucket.take(0) for _ in range(4)] == [True, True, True, False]
-    assert [bucket.take(1) for _ in range(3)] == [True, True, False]
-    assert [bucket.take(1000) for _ in range(4)] == [True, True, True, False]

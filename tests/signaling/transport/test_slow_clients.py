@@ -131,7 +131,9 @@ async def test_a_client_that_reads_no_answer_is_ended(
             with contextlib.suppress(BlockingIOError):
                 for _ in range(3000):
                     greedy.send(
-                        request("/pages/lib/signaling/socket.js").replace(b"close", b"keep-alive")
+                        request("/pages/lib/signaling/signaling.js").replace(
+                            b"close", b"keep-alive"
+                        )
                     )
             async with asyncio.timeout(SECONDS):
                 while len(server._streams) <= open_before:

@@ -236,7 +236,8 @@ async def test_fresh_turn_credentials_are_sent_in_time(
     coturn = CoturnSettings(urls=["turn:192.0.2.1"], secret="hush")
     settings = dataclasses.replace(OPEN, turn=TurnSettings(mode="coturn", coturn=coturn))
     async with running_server(settings, tmp_path) as server, client(server.receiver_link) as peer:
-        monkeypatch.setattr(server.hub._rooms, "_unix_time", lambda: now[0])
+        for part in (server.hub._rooms, server.hub._rooms._welcome):
+            monkeypatch.setattr(part, "_unix_time", lambda: now[0])
         registered = await peer.register("sender")
         (given,) = registered["turnConfig"]["iceServers"]
         assert given["username"].startswith("1003600:")

@@ -1,4 +1,4 @@
-"""Inside TLS, too, the first byte decides: HTTP, or TURN."""
+"""The first byte inside TLS decides as well: HTTP or TURN."""
 
 import asyncio
 import contextlib
@@ -22,10 +22,10 @@ from signaling.web.port import Port, bind
 
 
 class Echo(RequestHandler):
-    """Answers with what was sent."""
+    """Answers with the body of the request."""
 
     def post(self) -> None:
-        """The body, as it came."""
+        """Send the body back unchanged."""
         self.finish(self.request.body)
 
 
@@ -33,7 +33,7 @@ class Echo(RequestHandler):
 async def entrance(
     folder: Path, *, with_turn: bool = True, silence: float = 5
 ) -> AsyncIterator[tuple[Port, "asyncio.Queue[tuple[IOStream, bytes]]"]]:
-    """A port that speaks TLS, and the streams that were handed to TURN."""
+    """A port that speaks TLS, and the streams that TURN gets."""
     streams: asyncio.Queue[tuple[IOStream, bytes]] = asyncio.Queue(10)
     http = HTTPServer(Application([("/", Echo)]))
     context = tls.local_ca_context(folder, [], datetime.now(UTC))
@@ -67,7 +67,9 @@ def trusting(folder: Path) -> ssl.SSLContext:
 
 @pytest.mark.parametrize("with_turn", [True, False])
 async def test_http_inside_tls_loses_no_byte(tmp_path: Path, with_turn: bool) -> None:
-    """A request, also a long one, arrives whole, whether or not its first byte was looked at."""
+    """Any request, also a long one, arrives whole, whether or not the server looks at its first
+    byte.
+    """
     async with entrance(tmp_path, with_turn=with_turn) as (port, _streams):
         body = b"x" * 300_000
         for sent in (b"short", body):
@@ -81,7 +83,7 @@ async def test_http_inside_tls_loses_no_byte(tmp_path: Path, with_turn: bool) ->
 
 
 async def test_stun_inside_tls_is_handed_to_turn_with_its_first_byte(tmp_path: Path) -> None:
-    """A connection that begins with 0 to 3 is TURN's, and its first byte comes along."""
+    """TURN gets a connection whose first byte is 0 to 3, together with that byte."""
     async with entrance(tmp_path) as (port, streams):
         _reader, writer = await asyncio.open_connection(
             "127.0.0.1", port.number, ssl=trusting(tmp_path)
@@ -95,7 +97,7 @@ async def test_stun_inside_tls_is_handed_to_turn_with_its_first_byte(tmp_path: P
 
 
 async def test_a_client_that_is_silent_inside_tls_is_closed_in_time(tmp_path: Path) -> None:
-    """After the handshake, too, the first byte has its time."""
+    """After the handshake, the time for the first byte is limited too."""
     async with entrance(tmp_path, silence=0.2) as (port, _streams):
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", port.number, ssl=trusting(tmp_path)
@@ -105,7 +107,7 @@ async def test_a_client_that_is_silent_inside_tls_is_closed_in_time(tmp_path: Pa
 
 
 async def test_a_handshake_that_stops_is_closed_in_time(tmp_path: Path) -> None:
-    """Who sends the beginning of a handshake and no more has the same time."""
+    """A client that sends only the start of a handshake is closed after the same time."""
     async with entrance(tmp_path, silence=0.2) as (port, _streams):
         reader, writer = await asyncio.open_connection("127.0.0.1", port.number)
         writer.write(b"\x16\x03\x01")
@@ -114,7 +116,7 @@ async def test_a_handshake_that_stops_is_closed_in_time(tmp_path: Path) -> None:
 
 
 async def test_a_client_that_breaks_the_handshake_does_no_harm(tmp_path: Path) -> None:
-    """Who refuses the certificate is gone; the next one is served."""
+    """After a client has refused the certificate, the next one is served."""
     async with entrance(tmp_path) as (port, _streams):
         with pytest.raises(ssl.SSLCertVerificationError):
             await asyncio.open_connection(

@@ -1,4 +1,4 @@
-"""The headers that keep what browsers load safe, on every answer."""
+"""The security headers on every answer."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tests.signaling.transport.raw import ask, request
     ("message", "status"),
     [
         (request("/sender"), 200),
-        (request("/pages/lib/signaling/socket.js"), 200),
+        (request("/pages/lib/signaling/signaling.js"), 200),
         (request("/pages/lib/page/theme.css"), 200),
         (request("/trust"), 200),
         (request("/trust/lenscast-ca.crt"), 200),
@@ -33,7 +33,9 @@ from tests.signaling.transport.raw import ask, request
     ],
 )
 async def test_every_answer_has_them(tmp_path: Path, message: bytes, status: int) -> None:
-    """Pages, files, reports, redirects and errors of any kind, and none names the software."""
+    """Pages, files, reports, redirects and all kinds of errors have the headers, and none names
+    the software.
+    """
     async with running_server(Config(), tmp_path) as server:
         code, found, _body = await ask(server.local_port, message)
     assert code == status
@@ -49,7 +51,7 @@ async def test_every_answer_has_them(tmp_path: Path, message: bytes, status: int
 
 
 async def test_the_way_to_https_has_them(tmp_path: Path) -> None:
-    """Plain HTTP on the secure port gets them with its redirect."""
+    """The redirect from plain HTTP on the secure port has the headers."""
     async with running_server(Config(), tmp_path) as server:
         code, found, _body = await ask(server.port, request("/sender"))
     assert code == 307
@@ -58,7 +60,7 @@ async def test_the_way_to_https_has_them(tmp_path: Path) -> None:
 
 
 async def test_a_handler_s_own_header_stays(tmp_path: Path) -> None:
-    """The trust page, which has no script, allows none; a report is never kept."""
+    """The trust page, which has no script, allows none; reports are never cached."""
     async with running_server(Config(), tmp_path) as server:
         _code, found, _body = await ask(server.local_port, request("/trust"))
         assert "script-src" not in found["content-security-policy"]
@@ -67,7 +69,7 @@ async def test_a_handler_s_own_header_stays(tmp_path: Path) -> None:
 
 
 def test_a_host_header_cannot_write_into_the_policy() -> None:
-    """What is no host name stays out of the header."""
+    """A Host header that is not a host name does not get into the policy."""
     policy = headers.security_headers("evil.example; script-src *")["Content-Security-Policy"]
     assert "evil" not in policy
     assert "connect-src 'self';" in policy
@@ -75,7 +77,7 @@ def test_a_host_header_cannot_write_into_the_policy() -> None:
 
 @pytest.mark.parametrize("host", ["192.0.2.1:8443", "[2001:db8::1]:8443", "laptop.local"])
 def test_a_proper_host_is_named_in_the_policy(host: str) -> None:
-    """The WebSocket of the host itself is allowed by name."""
+    """The policy allows the WebSocket of the host by name."""
     policy = headers.security_headers(host)["Content-Security-Policy"]
     assert f"connect-src 'self' ws://{host} wss://{host};" in policy
 
@@ -83,7 +85,9 @@ def test_a_proper_host_is_named_in_the_policy(host: str) -> None:
 async def test_https_for_good_is_asked_for_with_a_certificate_of_one_s_own_only(
     tmp_path: Path,
 ) -> None:
-    """Over HTTPS alone: a browser that was told so could not pass the local CA's warning."""
+    """HSTS is sent only with the operator's own certificate: with it, nobody could continue past
+    the local CA's warning.
+    """
 
     async def strict(port: int) -> str | None:
         answer = await AsyncHTTPClient().fetch(

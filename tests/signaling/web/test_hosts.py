@@ -1,4 +1,4 @@
-"""Which Host and Origin are accepted, and what a proxy may say."""
+"""Which Host and Origin headers are accepted, and what a proxy may say."""
 
 import pytest
 
@@ -41,8 +41,9 @@ def why_not(
     ],
 )
 def test_what_the_server_is_reached_by_is_accepted(host: str) -> None:
-    """Its addresses, loopback, this computer's names, and what the configuration names; the port
-    is a proxy's business."""
+    """The server's addresses, loopback, this computer's names and the configured names are
+    accepted, with any port.
+    """
     server = Server(public_url=PUBLIC, hosts=["Other.example"])
     assert why_not(host, server=server) is None
 
@@ -62,19 +63,23 @@ def test_what_the_server_is_reached_by_is_accepted(host: str) -> None:
     ],
 )
 def test_any_other_name_is_refused_with_the_key_to_set(host: str) -> None:
-    """A name that somebody has made to point here is not one of this server."""
+    """A name that somebody else has pointed here is refused, and the message names the
+    configuration key.
+    """
     assert "server.hosts" in (why_not(host) or "")
 
 
 def test_the_address_at_which_a_connection_came_is_accepted() -> None:
-    """It is the server's own by proof, also where it is in no list; IPv4 inside IPv6 too."""
+    """The address that a connection came to is accepted even if no list has it, also IPv4 inside
+    IPv6.
+    """
     assert why_not("[2001:db8::1]:8443", at="2001:db8::1") is None
     assert why_not("203.0.113.9", at="::ffff:203.0.113.9") is None
     assert why_not("[fe80::1]", at="fe80::1%eth0") is None
 
 
 def test_addresses_are_those_of_the_moment() -> None:
-    """A laptop that changes networks is reached by its new address at once."""
+    """When a laptop changes networks, its new address is accepted at once."""
     own = ["192.0.2.1"]
     known = Hosts(Server(), own=lambda: own)
     assert known.why_not("198.51.100.1", None, "127.0.0.1")
@@ -97,7 +102,9 @@ def test_addresses_are_those_of_the_moment() -> None:
     ],
 )
 def test_a_page_of_this_server_may_ask(host: str, origin: str | None) -> None:
-    """The same host and port, or those of the public address; no Origin is no page at all."""
+    """A page with the server's host and port, or with its public address, may ask; so may a
+    client without Origin.
+    """
     assert why_not(host, origin, server=Server(public_url=PUBLIC)) is None
 
 
@@ -119,7 +126,7 @@ def test_a_page_of_this_server_may_ask(host: str, origin: str | None) -> None:
     ],
 )
 def test_a_page_from_elsewhere_may_not(origin: str) -> None:
-    """Another port is another page, and what is no origin is none of ours."""
+    """A page with another port, or with something that is not an origin, is refused."""
     server = Server(public_url=PUBLIC)
     assert "server.public_url" in (why_not("192.0.2.7:8443", origin, server=server) or "")
 
@@ -134,14 +141,14 @@ def test_a_page_from_elsewhere_may_not(origin: str) -> None:
     ],
 )
 def test_a_name_that_is_none_is_one_clear_sentence(server: Server) -> None:
-    """It names the key, and what one looks like."""
-    with pytest.raises(SetupError, match=r"server\.hosts\[0\] must be .*as in"):
+    """The error for an invalid name says the key and gives an example."""
+    with pytest.raises(SetupError, match=r"server\.hosts\[0\] must be .*such as"):
         Hosts(server)
 
 
 @pytest.mark.parametrize("url", ["camera.example.org", "https://", "https://[::1", "https://a:x"])
 def test_a_public_url_that_is_none_lets_nobody_in(url: str) -> None:
-    """The rest works as without one; the doctor names it."""
+    """An invalid public URL lets no page in, and everything else works as without one."""
     server = Server(public_url=url)
     assert why_not("camera.example.org", server=server)
     assert why_not("localhost", "null", server=server)
@@ -152,7 +159,7 @@ FORWARDED = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
 
 
 def test_nobody_is_believed_by_default() -> None:
-    """Who claims to be forwarded and is not from a trusted proxy is who it is."""
+    """By default, forwarded headers are ignored: the address of the connection counts."""
     assert Proxies([]).client("192.0.2.1", "http", FORWARDED) == ("192.0.2.1", "http")
     trusting = Proxies(["192.0.2.0/24"])
     assert trusting.client("198.51.100.1", "http", FORWARDED) == ("198.51.100.1", "http")
@@ -160,7 +167,7 @@ def test_nobody_is_believed_by_default() -> None:
 
 @pytest.mark.parametrize("entry", ["192.0.2.1", "192.0.2.0/24", "::ffff:0:0/96"])
 def test_a_trusted_proxy_is_believed(entry: str) -> None:
-    """Its client's address and scheme count."""
+    """Behind a trusted proxy, the client's address and scheme count."""
     expected = ("192.0.2.1", "http") if ":" in entry else ("203.0.113.9", "https")
     assert Proxies([entry]).client("192.0.2.1", "http", FORWARDED) == expected
 
@@ -178,7 +185,9 @@ def test_a_trusted_proxy_is_believed(entry: str) -> None:
     ],
 )
 def test_what_a_client_has_made_up_does_not_count(said: str, client: str) -> None:
-    """The last address that is no trusted proxy's is the client's; further left is hearsay."""
+    """The last address that is not a trusted proxy's is the client's; everything before it is
+    ignored.
+    """
     headers = {"X-Forwarded-For": said}
     assert Proxies(["192.0.2.0/24"]).client("192.0.2.1", "http", headers) == (client, "http")
 
@@ -187,19 +196,19 @@ def test_what_a_client_has_made_up_does_not_count(said: str, client: str) -> Non
     ("said", "scheme"), [("https", "https"), ("http, https", "https"), ("ftp", "http")]
 )
 def test_the_scheme_is_the_last_that_was_said(said: str, scheme: str) -> None:
-    """Only http and https are schemes of a page."""
+    """The last forwarded scheme counts, and only if it is http or https."""
     headers = {"X-Forwarded-Proto": said}
     assert Proxies(["192.0.2.1"]).client("192.0.2.1", "http", headers)[1] == scheme
 
 
 @pytest.mark.parametrize("entry", ["nginx", "10.0.0.1/8", "", "10.0.0.0/33"])
 def test_a_proxy_that_is_none_is_one_clear_sentence(entry: str) -> None:
-    """It names the key, and what one looks like."""
+    """The error for an invalid proxy says the key and gives an example."""
     with pytest.raises(SetupError, match=r"server\.trusted_proxies\[1\] must be an address or a"):
         Proxies(["127.0.0.1", entry])
 
 
 def test_an_address_is_read_as_what_it_is() -> None:
-    """IPv4 inside IPv6 is IPv4."""
+    """IPv4 inside IPv6 is read as IPv4."""
     assert str(hosts.read_address("::ffff:192.0.2.1")) == "192.0.2.1"
     assert hosts.read_address("laptop") is None

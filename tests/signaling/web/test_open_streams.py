@@ -1,4 +1,4 @@
-"""Open connections: counted, and closed once nothing of what is sent is taken any more."""
+"""Open connections are counted, and closed if the client stops reading."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ ADDRESS = "192.0.2.1"
 
 @contextlib.asynccontextmanager
 async def watched(known: OpenStreams) -> AsyncIterator[tuple[WatchedStream, socket.socket]]:
-    """A stream that is watched, with small buffers, and the other end."""
+    """A watched stream with small buffers, and its other end."""
     ours, theirs = socket.socketpair()
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     theirs.setblocking(False)
@@ -34,7 +34,9 @@ async def watched(known: OpenStreams) -> AsyncIterator[tuple[WatchedStream, sock
 async def test_whoever_takes_something_each_time_goes_on_and_whoever_takes_nothing_does_not() -> (
     None
 ):
-    """A slow network is no fault; the first look at a stream that waits is none either."""
+    """A client that reads slowly stays connected, and one that reads nothing between two checks
+    is closed.
+    """
     known = OpenStreams(Limits(), Proxies([]))
     async with watched(known) as (stream, theirs):
         known._sweep()
@@ -56,7 +58,9 @@ async def test_whoever_takes_something_each_time_goes_on_and_whoever_takes_nothi
 
 
 async def test_whoever_is_sent_nothing_is_left_alone() -> None:
-    """An open WebSocket may be quiet for ever; its heartbeat is another matter."""
+    """A connection on which nothing waits to be sent may be quiet for ever; WebSockets have
+    their own heartbeat.
+    """
     known = OpenStreams(Limits(), Proxies([]))
     async with watched(known) as (stream, _theirs):
         for _ in range(4):
@@ -65,7 +69,7 @@ async def test_whoever_is_sent_nothing_is_left_alone() -> None:
 
 
 async def test_nothing_runs_where_nobody_is_connected(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The looking ends with the last stream, and begins with the next."""
+    """The checks stop with the last stream, and start again with the next one."""
     monkeypatch.setattr(open_streams, "STALL_SECONDS", 0.01)
     known = OpenStreams(Limits(), Proxies([]))
     for _ in range(2):
@@ -79,7 +83,7 @@ async def test_nothing_runs_where_nobody_is_connected(monkeypatch: pytest.Monkey
 async def test_a_stream_that_somebody_else_takes_over_is_let_go(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It counts no longer, and its end counts once."""
+    """A stream that is taken over no longer counts, and its end is not counted twice."""
     monkeypatch.setattr(open_streams, "ROOM_FOR_HTTP", 0)
     known = OpenStreams(dataclasses.replace(Limits(), connections=1), Proxies([]))
     async with watched(known) as (stream, _theirs):

@@ -26,7 +26,7 @@ async def get(server: SignalingServer, path: str) -> HTTPResponse:
 async def test_a_page_comes_with_the_presets_of_the_configuration(
     tmp_path: Path, page: str
 ) -> None:
-    """The meta tag holds the presets as JSON, and no placeholder is left."""
+    """The meta tag holds the presets as JSON, and no placeholder remains."""
     async with running_server(Config(), tmp_path) as server:
         answer = await get(server, f"/{page}")
         text = answer.body.decode()
@@ -59,14 +59,14 @@ async def test_a_page_comes_with_the_presets_of_the_configuration(
         "/pages/lib/page/%2fetc%2fpasswd",
         "//etc/passwd",
         "/pages/lib/page/C:%5cboot.ini",
-        "/pages/lib/signaling/socket.js%00.css",
-        "/pages/lib/signaling/socket.js%0a",
+        "/pages/lib/signaling/signaling.js%00.css",
+        "/pages/lib/signaling/signaling.js%0a",
         "/pages/lib/page/",
         "/pages/lib/../sender/sender.html",
         "/config.yaml",
         "/sender.html",
         "/.git/config",
-        "http://127.0.0.1/pages/lib/signaling/socket.js",
+        "http://127.0.0.1/pages/lib/signaling/signaling.js",
         "config.yaml",
     ],
 )
@@ -88,7 +88,7 @@ async def test_no_path_leads_out_of_the_pages(tmp_path: Path, path: str) -> None
     ],
 )
 async def test_what_is_no_file_of_the_pages_is_not_served(tmp_path: Path, path: str) -> None:
-    """A folder is not listed, nor is its parent."""
+    """Neither a folder nor its parent is listed."""
     async with running_server(Config(), tmp_path) as server:
         code, _headers, body = await ask(server.local_port, request(path))
         assert code in (403, 404)
@@ -96,18 +96,18 @@ async def test_what_is_no_file_of_the_pages_is_not_served(tmp_path: Path, path: 
 
 
 async def test_a_path_with_a_nul_byte_is_no_request(tmp_path: Path) -> None:
-    """Such a line is not HTTP."""
+    """A request line with a NUL byte is not valid HTTP and is refused."""
     async with running_server(Config(), tmp_path) as server:
         code, _headers, body = await ask(
-            server.local_port, request("/pages/lib/signaling/socket.js\0.css")
+            server.local_port, request("/pages/lib/signaling/signaling.js\0.css")
         )
         assert (code, body) == (400, b"")
 
 
 async def test_modules_are_javascript_and_are_checked_for_change(tmp_path: Path) -> None:
-    """A module has the type that browsers demand, and an ETag that saves sending it again."""
+    """A module has the type that browsers require, and an ETag that saves sending it again."""
     async with running_server(Config(), tmp_path) as server:
-        answer = await get(server, "/pages/lib/signaling/socket.js")
+        answer = await get(server, "/pages/lib/signaling/signaling.js")
         assert answer.headers["Content-Type"].startswith("text/javascript")
         assert answer.headers["Cache-Control"] == "no-cache"
         again = await AsyncHTTPClient().fetch(
@@ -119,9 +119,9 @@ async def test_modules_are_javascript_and_are_checked_for_change(tmp_path: Path)
 
 
 async def test_what_is_text_is_sent_compressed(tmp_path: Path) -> None:
-    """Pages and modules take a fraction of their size on the way, and come out whole."""
+    """Pages and modules are sent compressed, and the content stays the same."""
     async with running_server(Config(), tmp_path) as server:
-        for path in ("/sender", "/pages/lib/signaling/socket.js", "/pages/lib/page/theme.css"):
+        for path in ("/sender", "/pages/lib/signaling/signaling.js", "/pages/lib/page/theme.css"):
             url = f"http://127.0.0.1:{server.local_port}{path}"
             plain = await AsyncHTTPClient().fetch(url)
             packed = await AsyncHTTPClient().fetch(
@@ -133,14 +133,14 @@ async def test_what_is_text_is_sent_compressed(tmp_path: Path) -> None:
 
 
 async def test_the_root_leads_to_the_receiver_page(tmp_path: Path) -> None:
-    """Who types the address alone gets a page that says what to do."""
+    """A person who types only the address gets a page that says what to do."""
     async with running_server(Config(), tmp_path) as server:
         answer = await get(server, "/")
         assert (answer.code, answer.headers["Location"]) == (302, "/receiver")
 
 
 def test_the_pages_name_only_files_that_exist() -> None:
-    """Every script, style sheet and picture that a page or a module names is there."""
+    """Every script, style sheet and picture that a page or module names exists."""
     folder = pages.folder()
     named = set()
     for page in folder.rglob("*.html"):
@@ -153,13 +153,13 @@ def test_the_pages_name_only_files_that_exist() -> None:
 
 
 def test_settings_are_escaped() -> None:
-    """A label from the configuration is text, never markup."""
+    """A label from the configuration is shown as text, never as markup."""
     video = Video(presets={"x": next(iter(Video().presets.values()))}, default="x")
     assert json.loads(pages.video_settings(video))["default"] == "x"
 
 
 def test_modules_come_without_the_comments_that_have_their_own_lines() -> None:
-    """What is left stands on the line it had; a type before code, and text in quotes, stay."""
+    """Code keeps its line numbers, and types before code and quoted text stay."""
     source = (
         "/**\n * Says.\n * @param {string} a\n */\n"
         'export const f = (a) => "// no comment";\n'
@@ -178,9 +178,9 @@ def test_modules_come_without_the_comments_that_have_their_own_lines() -> None:
 
 
 async def test_a_module_that_the_browser_has_is_not_sent_again(tmp_path: Path) -> None:
-    """Asked again with its ETag, the answer is 304 without a body."""
+    """A request with the current ETag gets 304 without a body."""
     async with running_server(Config(), tmp_path) as server:
-        url = f"http://127.0.0.1:{server.local_port}/pages/lib/signaling/socket.js"
+        url = f"http://127.0.0.1:{server.local_port}/pages/lib/signaling/signaling.js"
         first = await AsyncHTTPClient().fetch(url)
         assert b"@param" not in first.body
         again = {"If-None-Match": first.headers["ETag"]}
@@ -189,10 +189,10 @@ async def test_a_module_that_the_browser_has_is_not_sent_again(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "path", ["sender", "receiver", "pages/lib/signaling/socket.js", "pages/lib/page/theme.css"]
+    "path", ["sender", "receiver", "pages/lib/signaling/signaling.js", "pages/lib/page/theme.css"]
 )
 async def test_a_page_can_be_asked_about(tmp_path: Path, path: str) -> None:
-    """HEAD gives what GET gives, and no body."""
+    """HEAD gives the same headers as GET, without a body."""
     async with running_server(Config(), tmp_path) as server:
         url = f"http://127.0.0.1:{server.local_port}/{path}"
         full = await AsyncHTTPClient().fetch(url)

@@ -17,7 +17,7 @@ from tests.loopback import ATTACKER, PHONE, needs_addresses
 
 
 class Taker:
-    """Remembers the connections that it was handed, and closes them at the end."""
+    """Keeps the connections that it gets, and closes them at the end."""
 
     def __init__(self) -> None:
         self.taken: asyncio.Queue[socket.socket] = asyncio.Queue(100)
@@ -30,7 +30,7 @@ class Taker:
 
 
 class Faulty(socket.socket):
-    """A listener whose `accept` fails so many times before it works."""
+    """A listener whose `accept` fails a given number of times before it works."""
 
     def __init__(self, listener: socket.socket, error: int, times: int) -> None:
         super().__init__(fileno=listener.detach())
@@ -80,7 +80,7 @@ async def connect(
 
 
 async def ended(reader: asyncio.StreamReader) -> bool:
-    """Whether the other side closes; waits for it."""
+    """Whether the other side closes the connection; waits for it."""
     try:
         return await asyncio.wait_for(reader.read(1), 5) == b""
     except ConnectionResetError:
@@ -88,7 +88,7 @@ async def ended(reader: asyncio.StreamReader) -> bool:
 
 
 async def test_a_tls_handshake_is_told_from_http_by_the_first_byte() -> None:
-    """0x16 goes to TLS and a letter to HTTP, and neither has lost a byte."""
+    """0x16 goes to TLS and a letter goes to HTTP, and no byte is lost."""
     async with listening() as (opened, tls, http):
         for taker, text in ((tls, b"\x16\x03\x01"), (http, b"GET /")):
             _reader, writer = await connect(opened.number)
@@ -101,7 +101,7 @@ async def test_a_tls_handshake_is_told_from_http_by_the_first_byte() -> None:
 
 @pytest.mark.parametrize("byte", [b"\x00", b"\x03"])
 async def test_stun_is_told_by_its_first_byte(byte: bytes) -> None:
-    """0 to 3 begin a STUN message; where nobody speaks it, the connection is closed."""
+    """A first byte from 0 to 3 means STUN; without a STUN server, the connection is closed."""
     stun = Taker()
     async with listening(stun=stun) as (opened, _tls, _http):
         _reader, writer = await connect(opened.number)
@@ -119,7 +119,7 @@ async def test_stun_is_told_by_its_first_byte(byte: bytes) -> None:
 
 @pytest.mark.parametrize("byte", [b"\x04", b"\x15", b"\xff", b"1", b" "])
 async def test_what_nobody_takes_is_closed(byte: bytes) -> None:
-    """A first byte that begins no protocol spoken here ends the connection."""
+    """A connection whose first byte belongs to no protocol here is closed."""
     async with listening() as (opened, _tls, _http):
         reader, writer = await connect(opened.number)
         writer.write(byte)
@@ -128,7 +128,7 @@ async def test_what_nobody_takes_is_closed(byte: bytes) -> None:
 
 
 async def test_a_silent_connection_does_not_hold_up_another() -> None:
-    """Deciding never blocks: one that says nothing waits by itself."""
+    """A silent connection does not delay any other."""
     async with listening() as (opened, _tls, http):
         _reader, silent = await connect(opened.number)
         _reader2, other = await connect(opened.number)
@@ -139,7 +139,7 @@ async def test_a_silent_connection_does_not_hold_up_another() -> None:
 
 
 async def test_a_connection_that_says_nothing_is_closed_in_time() -> None:
-    """After the time for the first byte the connection ends."""
+    """A connection is closed when the time for its first byte is over."""
     async with listening(silence=0.05) as (opened, _tls, _http):
         reader, writer = await connect(opened.number)
         assert await ended(reader)
@@ -149,7 +149,7 @@ async def test_a_connection_that_says_nothing_is_closed_in_time() -> None:
 async def test_one_silent_connection_too_many_closes_the_oldest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What may be silent at once is bounded."""
+    """The number of silent connections is limited; one more closes the oldest."""
     monkeypatch.setattr(port, "MAX_SILENT", 1)
     async with listening() as (opened, _tls, http):
         oldest, first = await connect(opened.number)
@@ -163,7 +163,9 @@ async def test_one_silent_connection_too_many_closes_the_oldest(
 
 @needs_addresses
 async def test_an_address_with_too_many_silent_connections_loses_its_own() -> None:
-    """Its oldest is closed, and nobody else's."""
+    """One silent connection too many from an address closes the oldest of that address, and no
+    other.
+    """
     async with listening(silent_per_address=2) as (opened, _tls, http):
         _reader, other = await connect(opened.number, PHONE)
         own = [await connect(opened.number, ATTACKER) for _ in range(3)]
@@ -176,10 +178,10 @@ async def test_an_address_with_too_many_silent_connections_loses_its_own() -> No
 
 
 async def test_what_has_spoken_is_not_closed_as_silent() -> None:
-    """Also where more come at once than may be silent, before any of them was looked at."""
+    """A connection that has sent a byte is not closed as silent, even if too many come at once."""
     async with listening(silent_per_address=1) as (opened, _tls, http):
         with contextlib.ExitStack() as stack:
-            for _ in range(10):  # Blocking: the port has no turn until all of them are here.
+            for _ in range(10):  # Blocking calls: the port cannot run until all of them are here.
                 connection = socket.create_connection(("127.0.0.1", opened.number))
                 stack.enter_context(connection).send(b"G")
             for _ in range(10):
@@ -190,14 +192,16 @@ async def test_what_has_spoken_is_not_closed_as_silent() -> None:
 async def test_without_sockets_to_give_the_port_waits_and_goes_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: int
 ) -> None:
-    """It asks again after a while, without spinning, with one line in the log each time."""
+    """When the system has no more sockets, the port tries again after a while, with one log line
+    each time.
+    """
     monkeypatch.setattr(port, "RETRY_SECONDS", 0.05)
     faulty = Faulty(bind("127.0.0.1", 0, "server.port"), error, times=3)
     async with listening(listener=faulty) as (opened, _tls, http):
         _reader, writer = await connect(opened.number)
         writer.write(b"G")
         (await http.next()).close()
-        assert faulty.asked <= 3 + 2  # The one that was waiting, and that there is no other.
+        assert faulty.asked <= 3 + 2  # The waiting connection, and the call that finds no other.
         said = [r for r in caplog.records if r.levelno >= logging.WARNING]
         assert len(said) == 3
         assert all(r.exc_info is None for r in said)
@@ -207,14 +211,14 @@ async def test_without_sockets_to_give_the_port_waits_and_goes_on(
 async def test_without_sockets_to_give_a_silent_one_makes_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What has said nothing for longest is closed."""
+    """When the system has no more sockets, the connection that was silent longest is closed."""
     monkeypatch.setattr(port, "RETRY_SECONDS", 0.05)
     faulty = Faulty(bind("127.0.0.1", 0, "server.port"), errno.EMFILE, times=0)
     async with listening(listener=faulty) as (opened, _tls, http):
         oldest, first = await connect(opened.number)
         _reader, speaker = await connect(opened.number)
         speaker.write(b"G")
-        (await http.next()).close()  # By now the silent one is accepted too.
+        (await http.next()).close()  # By now the silent one has been accepted too.
         faulty.times = 1
         _reader, second = await connect(opened.number)
         assert await ended(oldest)
@@ -225,7 +229,7 @@ async def test_without_sockets_to_give_a_silent_one_makes_room(
 
 
 async def test_a_connection_that_broke_while_waiting_does_no_harm() -> None:
-    """The next one is accepted at once."""
+    """After a connection that broke while it waited, the next one is accepted at once."""
     faulty = Faulty(bind("127.0.0.1", 0, "server.port"), errno.ECONNABORTED, times=1)
     async with listening(listener=faulty) as (opened, _tls, http):
         _reader, writer = await connect(opened.number)
@@ -235,7 +239,7 @@ async def test_a_connection_that_broke_while_waiting_does_no_harm() -> None:
 
 
 async def test_closing_while_it_waits_for_sockets_ends_it() -> None:
-    """Nobody is asked for anything afterwards."""
+    """After `close`, a port that waited for sockets does not try again."""
     faulty = Faulty(bind("127.0.0.1", 0, "server.port"), errno.EMFILE, times=1)
     async with listening(listener=faulty) as (opened, _tls, _http):
         _reader, writer = await connect(opened.number)
@@ -247,12 +251,14 @@ async def test_closing_while_it_waits_for_sockets_ends_it() -> None:
 
 
 async def test_closing_closes_the_listener_and_what_is_silent() -> None:
-    """After `close` nobody gets in, and who has said nothing is out."""
+    """After `close`, nobody can connect, and silent connections are closed."""
     async with listening() as (opened, _tls, http):
         reader, writer = await connect(opened.number)
         _reader, speaker = await connect(opened.number)
         speaker.write(b"G")
-        (await http.next()).close()  # By now the silent one, which came first, is accepted too.
+        (
+            await http.next()
+        ).close()  # By now the silent one, which came first, has been accepted too.
         number = opened.number
     assert await ended(reader)
     with pytest.raises(ConnectionRefusedError):
@@ -262,7 +268,7 @@ async def test_closing_closes_the_listener_and_what_is_silent() -> None:
 
 
 def test_a_port_in_use_is_one_clear_sentence() -> None:
-    """It names the port and the option that takes another one."""
+    """The error names the port and the option for another port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
         with pytest.raises(SetupError, match=rf"Port {number} is in use.*--local-port"):
@@ -270,13 +276,15 @@ def test_a_port_in_use_is_one_clear_sentence() -> None:
 
 
 def test_an_address_of_another_host_is_one_clear_sentence() -> None:
-    """It names the address and the setting."""
+    """The error names the address and the setting."""
     with pytest.raises(SetupError, match=r"Cannot listen on 198\.51\.100\.7, port 0.*server\.host"):
         bind("198.51.100.7", 0, "server.port")
 
 
 def test_a_port_that_needs_rights_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says which ports need none. The fault is made up: tests may run as root."""
+    """The error says which ports need no rights. The fault is simulated, because tests may run
+    as root.
+    """
 
     def refuse(*_: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")

@@ -1,4 +1,4 @@
-"""Who may read the metrics, and what they get."""
+"""Which clients may read the metrics, and what they get."""
 
 import dataclasses
 from pathlib import Path
@@ -19,7 +19,7 @@ def serving(**server: Any) -> Config:
 
 
 async def test_this_computer_reads_the_metrics(tmp_path: Path) -> None:
-    """They come in Prometheus' format, with the counts of the moment."""
+    """Programs on this computer get the current counts in Prometheus' format."""
     async with running_server(serving(), tmp_path) as server:
         code, headers, body = await ask(server.local_port, request("/metrics"))
     assert (code, headers["content-type"]) == (200, CONTENT_TYPE)
@@ -41,7 +41,9 @@ async def test_this_computer_reads_the_metrics(tmp_path: Path) -> None:
 async def test_what_a_proxy_passes_on_does_not_come_from_this_computer(
     tmp_path: Path, header: str, trusted: list[str]
 ) -> None:
-    """Nor does it where the proxy runs here and is not known to be one."""
+    """A request that a proxy forwards does not count as local, even if the proxy runs here and
+    is unknown.
+    """
     async with running_server(serving(trusted_proxies=trusted), tmp_path) as server:
         code, _headers, body = await ask(server.local_port, request("/metrics", header))
     assert code == 403
@@ -50,7 +52,7 @@ async def test_what_a_proxy_passes_on_does_not_come_from_this_computer(
 
 
 async def test_another_computer_does_not_read_them(tmp_path: Path) -> None:
-    """Who comes by an address of the network is refused."""
+    """A client from the network is refused."""
     own = next(iter(addresses.lan_addresses()), None)
     if own is None:
         pytest.skip("this computer is on no network")
@@ -60,19 +62,19 @@ async def test_another_computer_does_not_read_them(tmp_path: Path) -> None:
 
 
 async def test_everyone_reads_them_where_the_configuration_says_so(tmp_path: Path) -> None:
-    """With `everyone` a forwarded request is answered as well."""
+    """With `everyone`, forwarded requests get an answer as well."""
     async with running_server(serving(metrics="everyone"), tmp_path) as server:
         message = request("/metrics", "X-Forwarded-For: 203.0.113.9")
         assert (await ask(server.local_port, message))[0] == 200
 
 
 async def test_nobody_reads_them_where_they_are_off(tmp_path: Path) -> None:
-    """With `off` there is nothing at that path."""
+    """With `off`, nothing is at that path."""
     async with running_server(serving(metrics="off"), tmp_path) as server:
         assert (await ask(server.local_port, request("/metrics")))[0] == 404
 
 
 async def test_metrics_are_not_on_the_plain_side_of_the_secure_port(tmp_path: Path) -> None:
-    """There is the way to https alone."""
+    """Plain HTTP on the secure port only redirects to HTTPS."""
     async with running_server(serving(), tmp_path) as server:
         assert (await ask(server.port, request("/metrics")))[0] == 307

@@ -1,4 +1,4 @@
-"""Which requests the site answers, whoever would handle them."""
+"""Which requests the site answers, whichever handler they are for."""
 
 import dataclasses
 import json
@@ -32,7 +32,7 @@ def serving(**server: Any) -> Config:
         "/",
         "/sender",
         "/receiver",
-        "/pages/lib/signaling/socket.js",
+        "/pages/lib/signaling/signaling.js",
         "/metrics",
         "/ws",
         "/events",
@@ -40,8 +40,9 @@ def serving(**server: Any) -> Config:
     ],
 )
 async def test_a_name_made_to_point_here_is_refused(tmp_path: Path, path: str) -> None:
-    """Every path that has anything to take is refused to a foreign Host (DNS rebinding), with the
-    key that lets it in where it is one's own."""
+    """A foreign Host (DNS rebinding) is refused on every path with something to protect, and the
+    message names the key for one's own names.
+    """
     async with running_server(OPEN, tmp_path) as server:
         code, headers, body = await ask(server.local_port, request(path, host=EVIL))
     assert code == 403
@@ -51,13 +52,15 @@ async def test_a_name_made_to_point_here_is_refused(tmp_path: Path, path: str) -
 
 @pytest.mark.parametrize("path", ["/healthz", "/trust", "/pages/trust/trust.css"])
 async def test_what_holds_nothing_to_take_is_open_to_any_name(tmp_path: Path, path: str) -> None:
-    """A monitor, and a phone that is to trust this laptop, may come by any name."""
+    """A monitor, and a phone that opens the trust page, may use any name."""
     async with running_server(OPEN, tmp_path) as server:
         assert (await ask(server.local_port, request(path, host=EVIL)))[0] == 200
 
 
 async def test_the_way_to_https_is_shown_to_known_names_only(tmp_path: Path) -> None:
-    """And it leads nowhere else, whatever stands in the request."""
+    """The redirect to HTTPS works only for known names, and leads nowhere else, whatever the
+    request says.
+    """
     async with running_server(OPEN, tmp_path) as server:
         assert (await ask(server.port, request("/sender", host=EVIL)))[0] == 403
         host = f"127.0.0.1:{server.port}"
@@ -70,7 +73,7 @@ async def test_the_way_to_https_is_shown_to_known_names_only(tmp_path: Path) -> 
 
 
 async def test_a_name_of_the_configuration_is_let_in(tmp_path: Path) -> None:
-    """`server.hosts` and the host of `server.public_url` are this server's own."""
+    """The names in `server.hosts` and the host of `server.public_url` belong to this server."""
     settings = serving(hosts=["camera.example"], public_url="https://other.example:9000")
     async with running_server(settings, tmp_path) as server:
         for host in ("camera.example", "other.example", f"camera.example:{server.local_port}"):
@@ -84,7 +87,9 @@ async def open_socket(server: SignalingServer, **headers: str) -> Client:
 
 
 async def test_a_socket_of_another_site_s_page_is_refused(tmp_path: Path) -> None:
-    """A page from elsewhere gets 403; one of this server, and who is no page, get in."""
+    """A WebSocket from another site's page gets 403; pages of this server and other programs may
+    connect.
+    """
     async with running_server(OPEN, tmp_path) as server:
         here = f"http://127.0.0.1:{server.local_port}"
         for origin in ("https://evil.example", "null", f"http://localhost:{server.local_port}"):
@@ -99,7 +104,7 @@ async def test_a_socket_of_another_site_s_page_is_refused(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("path", ["/send", "/bye"])
 async def test_a_post_of_another_site_s_page_is_refused(tmp_path: Path, path: str) -> None:
-    """What changes something is for this server's pages."""
+    """Only pages of this server can send requests that change something."""
     async with running_server(OPEN, tmp_path) as server:
 
         async def post(origin: str) -> int:
@@ -107,11 +112,11 @@ async def test_a_post_of_another_site_s_page_is_refused(tmp_path: Path, path: st
             return (await ask(server.local_port, message))[0]
 
         assert await post("https://evil.example") == 403
-        assert await post("http://127.0.0.1") == 404  # There is no such session.
+        assert await post("http://127.0.0.1") == 404  # That session does not exist.
 
 
 async def test_behind_a_proxy_the_public_page_may_ask(tmp_path: Path) -> None:
-    """Where a proxy puts its own name into Host, the page's Origin is that of `public_url`."""
+    """If a proxy puts its own name into Host, the Origin of `public_url` is accepted."""
     settings = serving(tls="off", public_url="https://camera.example")
     async with running_server(settings, tmp_path) as server:
         message = request(
@@ -123,8 +128,9 @@ async def test_behind_a_proxy_the_public_page_may_ask(tmp_path: Path) -> None:
 async def test_what_a_trusted_proxy_says_reaches_the_hub(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client's address and scheme are those that it came by; nobody else is believed, and
-    nothing stays for the next request of the same connection."""
+    """The hub gets the client's address and scheme from a trusted proxy only, and nothing
+    carries over to the next request of the connection.
+    """
     said = {"X_Forwarded_For": "1.2.3.4, 203.0.113.9", "X_Forwarded_Proto": "https"}
     for proxies, expected in (
         (["127.0.0.0/8"], ("https://", "203.0.113.9")),
@@ -160,13 +166,13 @@ async def test_what_a_trusted_proxy_says_reaches_the_hub(
 def test_a_setting_that_makes_no_sense_stops_the_start(
     tmp_path: Path, server: dict[str, Any]
 ) -> None:
-    """It is said before anything listens."""
+    """An invalid setting is reported before anything listens."""
     with pytest.raises(SetupError, match=f"server.{next(iter(server))}"):
         SignalingServer(config.from_values({"server": server, "turn": {"mode": "none"}}), tmp_path)
 
 
 async def test_health_is_reported_to_anyone(tmp_path: Path) -> None:
-    """/healthz answers also what was forwarded."""
+    """/healthz answers forwarded requests as well."""
     async with running_server(OPEN, tmp_path) as server:
         message = request("/healthz", "X-Forwarded-For: 203.0.113.9")
         assert json.loads((await ask(server.local_port, message))[2])["status"] == "ok"

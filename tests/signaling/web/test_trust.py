@@ -1,4 +1,4 @@
-"""The trust page, its two files, and how the page looks in a browser without JavaScript."""
+"""The trust page, its two files, and its layout in a browser without JavaScript."""
 
 import plistlib
 import re
@@ -33,7 +33,7 @@ PATHS = [
 
 
 class Outline(HTMLParser):
-    """What the tests ask of the page: its tags with their attributes, and its text."""
+    """What the tests need of the page: its tags with their attributes, and its text."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -53,14 +53,14 @@ class Outline(HTMLParser):
 
 @pytest.fixture
 def ca_pem(tmp_path: Path) -> bytes:
-    """The CA of a fresh state folder."""
+    """The CA of a new state folder."""
     tls.local_ca_context(tmp_path / "state", ["192.168.1.20"], datetime.now(UTC))
     return tls.ca_certificate(tmp_path / "state")
 
 
 @asynccontextmanager
 async def serving(ca_pem: bytes) -> AsyncIterator[str]:
-    """Serve the routes and nothing else, over plain HTTP; gives the address."""
+    """Serve only these routes, over plain HTTP; returns the address."""
     server = HTTPServer(Application(trust.routes(ca_pem, PAGES)))
     sockets = bind_sockets(0, "127.0.0.1")
     server.add_sockets(sockets)
@@ -84,7 +84,7 @@ async def outline(ca_pem: bytes) -> Outline:
 
 @pytest.mark.parametrize("path", PATHS[:-1])
 async def test_policy(ca_pem: bytes, path: str) -> None:
-    """The page and its files allow no script at all."""
+    """The page and its files allow no scripts at all."""
     headers = (await fetch(ca_pem, path)).headers
     assert headers["Content-Security-Policy"].startswith(POLICY)
 
@@ -98,27 +98,27 @@ async def test_head(ca_pem: bytes, path: str) -> None:
 
 
 async def test_other_methods(ca_pem: bytes) -> None:
-    """The page is only read: POST is refused, under the same policy."""
+    """POST is refused, under the same policy."""
     answer = await fetch(ca_pem, "/trust", "POST")
     assert answer.code == 405
     assert answer.headers["Content-Security-Policy"].startswith(POLICY)
 
 
 async def test_only_its_own_styles(ca_pem: bytes) -> None:
-    """Of the style sheets, those of the page are served and no others."""
+    """Only the page's own style sheets are served."""
     assert (await fetch(ca_pem, "/pages/lib/page/theme.css")).code == 200
     assert (await fetch(ca_pem, "/pages/receiver/receiver.css")).code == 404
 
 
 async def test_page_names_ca_and_fingerprint(ca_pem: bytes) -> None:
-    """The page says the CA's name and its SHA-256 fingerprint, in one piece."""
+    """The page shows the CA's name and the whole SHA-256 fingerprint."""
     text = (await outline(ca_pem)).text
     assert tls.fingerprint(ca_pem) in text
     assert "Lenscast local CA (" in text
 
 
 async def test_name_is_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Markup in the CA's name is shown, not obeyed."""
+    """Markup in the CA's name is shown as text."""
     monkeypatch.setattr(tls, "_host_label", lambda: "<img src=x>")
     ca = tls._new_ca(tls._parse_p256_key(tls._new_key()), datetime.now(UTC))
     page = await outline(ca.public_bytes(Encoding.PEM))
@@ -127,7 +127,7 @@ async def test_name_is_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_page_needs_no_javascript(ca_pem: bytes) -> None:
-    """There is no script, inline style or event handler: the policy would stop them."""
+    """The page has no script, inline style or event handler, which the policy would block."""
     tags = (await outline(ca_pem)).tags
     assert not {"script", "style"} & {tag for tag, _ in tags}
     names = {name for _, attributes in tags for name in attributes}
@@ -135,7 +135,7 @@ async def test_page_needs_no_javascript(ca_pem: bytes) -> None:
 
 
 async def test_links(ca_pem: bytes) -> None:
-    """The page links both files and the sender page, and every jump has its target."""
+    """The page links to both files and to the sender page, and every jump has its target."""
     page = await outline(ca_pem)
     links = page.all("a", "href")
     assert {"/trust/lenscast-ca.crt", "/trust/lenscast.mobileconfig", "/sender"} <= set(links)
@@ -144,7 +144,7 @@ async def test_links(ca_pem: bytes) -> None:
 
 
 async def test_headings(ca_pem: bytes) -> None:
-    """There is one first heading, no level is skipped, and the steps are ordered lists."""
+    """The page has one first-level heading, skips no level, and uses ordered lists for steps."""
     tags = [tag for tag, _ in (await outline(ca_pem)).tags]
     levels = [int(tag[1]) for tag in tags if re.fullmatch(r"h[1-6]", tag)]
     assert levels[0] == 1
@@ -154,7 +154,7 @@ async def test_headings(ca_pem: bytes) -> None:
 
 
 async def test_settings_to_tap(ca_pem: bytes) -> None:
-    """The page names the settings of both systems, in the order in which they are tapped."""
+    """The page names the settings of both systems in the order in which to tap them."""
     text = " ".join((await outline(ca_pem)).text.split())
     for path in (
         ("Settings", "General", "VPN & Device Management"),
@@ -178,7 +178,7 @@ async def test_android_certificate(ca_pem: bytes) -> None:
 
 
 async def test_ios_profile(ca_pem: bytes) -> None:
-    """The file for iOS is a removable configuration profile that holds the CA as a root."""
+    """The file for iOS is a removable configuration profile with the CA as a root certificate."""
     answer = await fetch(ca_pem, "/trust/lenscast.mobileconfig")
     assert answer.headers["Content-Type"] == "application/x-apple-aspen-config"
     profile = plistlib.loads(answer.body)
@@ -195,7 +195,7 @@ async def test_ios_profile(ca_pem: bytes) -> None:
 
 
 def test_profile_is_stable(ca_pem: bytes, tmp_path: Path) -> None:
-    """One CA always gives the same profile; another gives other identifiers, each its own."""
+    """One CA always gives the same profile; another CA gives other identifiers."""
     tls.local_ca_context(tmp_path / "other", [], datetime.now(UTC))
     assert trust.profile(ca_pem) == trust.profile(ca_pem)
     seen = []
@@ -228,7 +228,7 @@ async def opened(ca_pem: bytes, width: int) -> AsyncIterator[Page]:
 @pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed")
 @pytest.mark.parametrize("width", [320, 390, 1440])
 async def test_layout(ca_pem: bytes, width: int) -> None:
-    """Without JavaScript, nothing is cut off at the side and every button is 48 pixels high."""
+    """Without JavaScript, nothing is cut off at the side, and every button is 48 pixels high."""
     async with opened(ca_pem, width) as page:
         assert await page.evaluate("document.documentElement.scrollWidth") == width
         for button in await page.locator("a.button:visible").all():

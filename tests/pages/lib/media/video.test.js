@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { sessionId, withMostBitrate, withStartBitrate } from "../../../../pages/lib/media/video.js";
+import { withMostBitrate, withStartBitrate } from "../../../../pages/lib/media/video.js";
 
 const ANSWER = `v=0
 o=- 42 2 IN IP4 127.0.0.1
@@ -40,9 +40,4 @@ test("the video section's bandwidth follows its connection data, and replaces an
   const once = withMostBitrate(answer, 2000);
   assert.equal(once, answer.replace("a=x", "b=AS:2000\r\na=x"));
   assert.equal(withMostBitrate(once, 1), once.replace("2000", "1"));
-});
-
-test("a session is known by its id, and garbage has none", () => {
-  assert.equal(sessionId(ANSWER), "42");
-  assert.equal(sessionId("nothing"), "");
 });

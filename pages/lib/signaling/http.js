@@ -1,30 +1,30 @@
 /**
- * HTTP in place of a WebSocket, where something on the way lets no WebSocket through: messages come as server-sent
- * events and go out as requests (docs/protocol.md). Fetched before it is needed. Imports types only.
+ * Messages over HTTP, where something on the way lets no WebSocket through: they come as server-sent events and go out
+ * as requests (docs/protocol.md). Fetched before it is needed.
  */
 
-/** @typedef {import("./socket.js").Transport} Transport */
-/** @typedef {import("./socket.js").TransportHandlers} TransportHandlers */
+/** @typedef {import("./transport.js").Transport} Transport */
+/** @typedef {import("./transport.js").TransportHandlers} TransportHandlers */
 
 /** How long one request may take, in milliseconds. */
 const TIMEOUT = 10_000;
-/** After so many heartbeats in vain a stream counts as cut off: it can die without a word. */
+/** After so many missed heartbeats a stream counts as cut off: it can end without a word. */
 const MISSED_PINGS = 2.5;
-/** What a lost connection counts as: the code of a WebSocket that ended without a close frame (RFC 6455, 7.4.1). */
+/** The code for a lost connection: that of a WebSocket which ended without a close frame (RFC 6455, 7.4.1). */
 const CUT_OFF = 1006;
 
 /** @implements {Transport} */
 export class HttpTransport {
   /** @type {EventSource | null} */
   #source = null;
-  /** @type {TransportHandlers | null} null when it is over */
+  /** @type {TransportHandlers | null} null once it has ended */
   #handlers = null;
   /** The server's name for this connection; a secret. */
   #session = "";
-  /** How long nothing may come, in milliseconds. */
+  /** How long the server may be silent, in milliseconds. */
   #patience = 0;
   #silence = 0;
-  /** Each request waits for the one before it: messages must not overtake each other. */
+  /** Each request waits for the one before: messages must not overtake each other. */
   #tail = Promise.resolve();
   #leaving = () => this.#sayGoodbye();
 
@@ -51,11 +51,14 @@ export class HttpTransport {
       this.#alive();
       void this.#post("");
     });
-    source.addEventListener("close", ({ data }) => this.#end(JSON.parse(data).code));
-    // It would come back by itself, but as another client.
+    source.addEventListener("close", ({ data }) => {
+      const { code, reason } = JSON.parse(data);
+      this.#end(code, reason);
+    });
+    // The browser would open the stream again by itself, but as another client.
     source.addEventListener("error", () => this.#end(CUT_OFF));
     // By the time of "pagehide" Chromium has ended the stream, and the server may have forgotten the session; Safari on
-    // phones has no "beforeunload". Should the page stay after all, the server ends the stream, and it joins again.
+    // phones has no "beforeunload". If the page stays after all, the server ends the stream, and the page joins again.
     window.addEventListener("beforeunload", this.#leaving);
     window.addEventListener("pagehide", this.#leaving);
   }
@@ -65,7 +68,7 @@ export class HttpTransport {
     this.#tail = this.#tail.then(() => this.#post(text));
   }
 
-  /** Say goodbye and end it. May be called more than once. */
+  /** Say goodbye, and end it. May be called more than once. */
   close() {
     this.#sayGoodbye();
     this.drop();
@@ -112,17 +115,20 @@ export class HttpTransport {
         this.#end(CUT_OFF);
       }
     } catch {
-      // The network, or the time limit: the same as a stream that ends.
+      // The network failed, or the time is up: as if the stream had ended.
       this.#end(CUT_OFF);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  /** @param {number} code */
-  #end(code) {
+  /**
+   * @param {number} code
+   * @param {string} [reason]
+   */
+  #end(code, reason = "") {
     const handlers = this.#handlers;
     this.drop();
-    handlers?.closed(code);
+    handlers?.closed(code, reason);
   }
 }

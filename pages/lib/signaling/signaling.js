@@ -1,17 +1,24 @@
 /**
- * The signaling connection: registers, hands messages on, and comes back as the same peer when it is lost, over HTTP
- * where WebSockets do not work.
- * Imports types, and socket-http when it may be needed; knows neither media nor pages.
+ * The signaling connection: registers, delivers messages, and comes back as the same peer when the connection is lost;
+ * over HTTP where WebSockets do not work. Knows neither media nor pages.
  */
 
+import { Outbox } from "./outbox.js";
+import { socketUrl, WebSocketTransport } from "./web-socket.js";
+
 /** @typedef {import("./protocol.js").ClientMessage} ClientMessage */
-/** @typedef {import("./protocol.js").ServerMessage} ServerMessage */
+/** @typedef {import("./protocol.js").Limits} Limits */
 /** @typedef {import("./protocol.js").Registered} Registered */
 /** @typedef {import("./protocol.js").Role} Role */
+/** @typedef {import("./protocol.js").ServerMessage} ServerMessage */
+/** @typedef {import("./transport.js").Transport} Transport */
+
+/** @typedef {Registered & { limits: Limits }} Welcome */
 
 /**
  * @typedef {object} SignalingOptions
  * @property {Role} role
+ * @property {string} [roomType] "camera" if left out
  * @property {string} [room]
  * @property {string} [key]
  * @property {string} [name] shown to the other side
@@ -19,88 +26,88 @@
 
 /**
  * @typedef {object} SignalingHandlers
- * @property {(message: Registered) => void} registered after every (re)connection; `resumed` says that this is the
- *   same peer as before: what was sent meanwhile goes out then, else it is dropped
- * @property {(message: ServerMessage) => void} message everything else, errors after registration included
- * @property {(code: string, message: string, final: boolean) => void} refused registration was refused;
- *   unless `final` it is tried again by itself. The code is the server's, or "replaced"
- * @property {(attempt: number) => void} reconnecting the connection is lost or was never made; the first
- *   attempt to come is 1
+ * @property {(message: Welcome) => void} registered after every (re)connection; `resumed` says that this is the same
+ *   peer as before: what was sent meanwhile goes out then, otherwise it is dropped
+ * @property {(message: ServerMessage) => void} message everything else, including errors after registration
+ * @property {(code: string, message: string, final: boolean) => void} refused registration was refused, or this page
+ *   was put out of the room; unless `final` it is tried again by itself. The code is the server's, or "replaced",
+ *   "removed" or "ended"
+ * @property {(attempt: number) => void} reconnecting the connection is lost or was never made; the next attempt has
+ *   this number, from 1
  */
 
 /**
  * @typedef {object} SignalingStatus
  * @property {boolean} registered
- * @property {boolean} everOpened whether this server was ever reached, by WebSocket or by HTTP: if not, its
- *   certificate may be refused
+ * @property {boolean} everOpened whether this server was ever reached, by WebSocket or by HTTP: if not, the browser
+ *   may not accept its certificate
  * @property {{ code: string, message: string, final: boolean } | null} refusal of the last attempt
- * @property {RTCIceServer[] | null} iceServers those that the server named last; null before, and after leaving
+ * @property {RTCIceServer[] | null} iceServers the newest ones; null before registering, and after leaving
  */
 
 /**
- * What carries messages. It reports nothing after `close` or `drop`.
- * @typedef {object} Transport
- * @property {(handlers: TransportHandlers) => void} open
- * @property {(text: string) => void} send
- * @property {() => void} close with a goodbye: the server gives this page's place away
- * @property {() => void} drop without a goodbye
- */
-
-/**
- * @typedef {object} TransportHandlers
- * @property {() => void} opened
- * @property {(text: unknown) => void} message
- * @property {(code: number) => void} closed also where it could not be opened; nothing follows
- */
-
-/**
- * @typedef {object} Link One connection, or one to be.
+ * @typedef {object} Link One connection, or an attempt at one.
  * @property {boolean} http
  * @property {Transport | null} transport
- * @property {number} timer of what it is to bring next, until it is registered
+ * @property {number} timer how long the next step may take, until it is registered
  */
 
 /** Delays before each attempt to reconnect, in milliseconds; the last one repeats. */
 const DELAYS = [300, 1200, 2700, 4800, 7000];
 /** How long a WebSocket may take to open before HTTP is tried, in milliseconds. */
 const OPEN_TIMEOUT = 3_000;
-/** How long one that has opened may leave registering without an answer, in milliseconds, before HTTP is tried. */
+/** How long a WebSocket that is open may leave `register` without an answer, in milliseconds, before HTTP is tried. */
 const ANSWER_TIMEOUT = 5_000;
 /** How long opening and registering may take by HTTP, in milliseconds, before the attempt counts as failed. */
 const HTTP_TIMEOUT = 10_000;
-/** When HTTP is fetched, in milliseconds: after the first picture, for when the server is away. */
+/** When the module for HTTP is fetched, in milliseconds: after the first picture, before it may be needed. */
 const CALM = 3_000;
-/** What no later attempt can mend. */
-const FINAL = new Set(["bad-key", "wrong-role", "bad-field", "missing-field"]);
-/** What takes its time to pass. */
+/** Refusals that no later attempt can change. */
+const FINAL = new Set([
+  "bad-key",
+  "wrong-role",
+  "bad-field",
+  "missing-field",
+  "no-room",
+  "removed",
+]);
+/** Refusals that take time to pass. */
 const FULL = new Set(["room-full", "server-full", "too-many-attempts", "too-many-connections"]);
 /** The close code of a connection whose peer has come back by another one. */
 const REPLACED = 4001;
+/** The close code of a connection whose peer may not come back by itself; its reason says why. */
+const DISMISSED = 4003;
 const CUT_OFF = 1006;
-/** The server drops what exceeds 60 messages at once or 20 a second; these stay below. */
-const BURST = 50;
-const PER_SECOND = 18;
-const MAX_WAITING = 512;
+/** @type {Record<string, string>} what is said of each reason */
+const DISMISSALS = {
+  removed: "Someone removed this page from the room.",
+  ended: "The room has ended.",
+};
+/** @type {Limits} those of a server that does not say */
+const LIMITS = { resume: 45, rate: 20, burst: 60 };
 
 export class Signaling {
   #options;
   #handlers;
-  /** @type {Link | null} the one that is used or being tried */
+  /** @type {Link | null} the one in use or being tried */
   #link = null;
-  /** @type {Link | null} the one before, which is heard until the new one is registered */
+  /** @type {Link | null} the one before, which is listened to until the new one is registered */
   #older = null;
   #registered = false;
   #attempt = 0;
   #retryTimer = 0;
   #calmTimer = 0;
-  /** Whether HTTP is tried first: it has worked. */
+  /** Whether HTTP is tried first, because it has worked. */
   #http = false;
-  /** @type {SignalingStatus["refusal"]} what the current attempt was refused with */
+  /** @type {SignalingStatus["refusal"]} why the current attempt was refused */
   #refusal = null;
   #everOpened = false;
   /** @type {RTCIceServer[] | null} */
   #iceServers = null;
-  /** @type {{ id?: string, token?: string } | null} who this page is to the server; null before and after */
+  /**
+   * Who this page is to the server, and what it heard last; null before and after.
+   * @type {{ id?: string, token?: string, heard?: number } | null}
+   */
   #self = null;
   #outbox = new Outbox();
 
@@ -123,7 +130,7 @@ export class Signaling {
     };
   }
 
-  /** Connect and register; where there is a connection already, by a new one, as the same peer. */
+  /** Connect and register. Where there is a connection, replace it by a new one, as the same peer. */
   open() {
     if (this.#registered) {
       this.#older?.transport?.drop();
@@ -201,10 +208,10 @@ export class Signaling {
       link.transport.open({
         opened: () => this.#opened(link),
         message: (text) => this.#receive(link, text),
-        closed: (code) => this.#ended(link, code),
+        closed: (code, reason) => this.#ended(link, code, reason),
       });
     } catch {
-      // A browser may refuse the URL itself (a policy, a blocked port), or lack it: the same as a failed attempt.
+      // A browser may refuse the URL itself (a policy, a blocked port), or lack WebSockets: a failed attempt.
       this.#ended(link, CUT_OFF);
     }
   }
@@ -214,12 +221,11 @@ export class Signaling {
     if (link === this.#link) {
       this.#everOpened = true;
       if (!link.http) {
-        // What lets it open may still let nothing through it.
+        // Something on the way may let it open, and still let nothing through.
         this.#limit(link, ANSWER_TIMEOUT);
       }
-      const { role, room, key, name } = this.#options;
-      const resume = this.#self?.token;
-      const register = { type: "register", role, room, key, name, resume };
+      const { token: resume, heard } = this.#self ?? {};
+      const register = { type: "register", ...this.#options, resume, heard };
       link.transport?.send(JSON.stringify(register));
     }
   }
@@ -237,14 +243,21 @@ export class Signaling {
     if (message === null) {
       console.warn("The server sent something that is not a message.");
     } else if (known) {
-      if (message.type === "turn-config") {
-        this.#iceServers = message.turnConfig.iceServers;
-      }
+      this.#note(message);
       this.#handlers.message(message);
     } else if (message.type === "registered") {
       this.#welcome(link, message);
     } else if (message.type === "error") {
       this.#refuse(message.code ?? "", message.message, FINAL.has(message.code ?? ""));
+    }
+  }
+
+  /** @param {ServerMessage} message */
+  #note(message) {
+    if (message.type === "turn-config") {
+      this.#iceServers = message.turnConfig.iceServers;
+    } else if (message.type === "say" && this.#self) {
+      this.#self.heard = message.n;
     }
   }
 
@@ -258,17 +271,19 @@ export class Signaling {
     this.#iceServers = message.turnConfig.iceServers;
     this.#attempt = 0;
     this.#http = link.http;
-    // The server has closed it already, or does not know it.
+    // The server has closed the older one already, or does not know it.
     this.#older?.transport?.drop();
     this.#older = null;
     const resumed = message.resumed === true && message.id === this.#self?.id;
-    this.#self = { id: message.id, token: message.resume };
+    const heard = resumed ? this.#self?.heard : undefined;
+    this.#self = { id: message.id, token: message.resume, heard };
     if (!resumed) {
       this.#outbox.clear();
     }
-    this.#handlers.registered({ ...message, resumed });
+    const limits = { ...LIMITS, ...message.limits };
+    this.#handlers.registered({ ...message, resumed, limits });
     if (link === this.#link && link.transport) {
-      this.#outbox.open(link.transport);
+      this.#outbox.open(link.transport, limits);
     }
     clearTimeout(this.#calmTimer);
     this.#calmTimer = setTimeout(() => void loadHttp(), CALM);
@@ -290,13 +305,18 @@ export class Signaling {
   /**
    * @param {Link} link
    * @param {number} code
+   * @param {string} [reason]
    */
-  #ended(link, code) {
+  #ended(link, code, reason = "") {
     clearTimeout(link.timer);
-    if (link === this.#older) {
-      this.#older = null;
-    } else if (link !== this.#link) {
+    if (link !== this.#older && link !== this.#link) {
       return;
+    }
+    if (code === DISMISSED) {
+      const why = Object.hasOwn(DISMISSALS, reason) ? reason : "removed";
+      this.#refuse(why, DISMISSALS[why], true);
+    } else if (link === this.#older) {
+      this.#older = null;
     } else if (code === REPLACED) {
       this.#refuse("replaced", "This page's place was taken by a newer connection.", true);
     } else if (this.#registered || link.http || this.#refusal) {
@@ -319,7 +339,7 @@ export class Signaling {
     const full = this.#refusal !== null && FULL.has(this.#refusal.code);
     const step = full ? DELAYS.length - 1 : Math.min(this.#attempt, DELAYS.length - 1);
     this.#attempt += 1;
-    // Jitter keeps many clients from coming back in the same moment after a restart of the server.
+    // Jitter keeps many clients from coming back at the same moment after a restart of the server.
     const delay = DELAYS[step] * (0.8 + 0.4 * Math.random());
     this.#retryTimer = setTimeout(() => this.#connect(), delay);
     this.#handlers.reconnecting(this.#attempt);
@@ -337,132 +357,21 @@ export class Signaling {
   }
 }
 
-/** @implements {Transport} */
-class WebSocketTransport {
-  #url;
-  /** @type {WebSocket | null} */
-  #socket = null;
-
-  /** @param {string} url */
-  constructor(url) {
-    this.#url = url;
-  }
-
-  /** @param {TransportHandlers} handlers */
-  open(handlers) {
-    const socket = new WebSocket(this.#url);
-    this.#socket = socket;
-    socket.onopen = handlers.opened;
-    socket.onmessage = ({ data }) => handlers.message(data);
-    socket.onclose = ({ code }) => handlers.closed(code);
-  }
-
-  /** @param {string} text */
-  send(text) {
-    this.#socket?.send(text);
-  }
-
-  close() {
-    this.drop();
-  }
-
-  /** One that is open says goodbye in any case: a browser can close a WebSocket in no other way. */
-  drop() {
-    if (this.#socket) {
-      this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
-      this.#socket.close();
-      this.#socket = null;
-    }
-  }
-}
-
-/** How often HTTP was asked for in vain. */
+/** How often the module for HTTP did not come. */
 let misses = 0;
-/** @type {Promise<typeof import("./socket-http.js") | null> | null} */
+/** @type {Promise<typeof import("./http.js") | null> | null} */
 let http = null;
 
-/** Fetch what speaks HTTP; null while the server is away. */
+/** Fetch the module for HTTP; null while the server is away. */
 function loadHttp() {
-  // Under the name of one that failed, a browser does not ask again.
-  const name = `./socket-http.js${misses > 0 ? `?${misses}` : ""}`;
+  // A browser does not ask again under a name that failed.
+  const name = `./http.js${misses > 0 ? `?${misses}` : ""}`;
   http ??= import(name).catch(() => {
     misses += 1;
     http = null;
     return null;
   });
   return http;
-}
-
-/** Paces what is sent, so that many candidates at once do not exceed the server's rate. */
-class Outbox {
-  /** @type {Transport | null} null while the connection is lost */
-  #transport = null;
-  /** @type {string[]} */
-  #waiting = [];
-  #tokens = BURST;
-  #refilled = 0;
-  #timer = 0;
-
-  /**
-   * Send what waits, and all that comes.
-   * @param {Transport} transport
-   */
-  open(transport) {
-    this.#transport = transport;
-    // One was registering.
-    this.#tokens = BURST - 1;
-    this.#refilled = performance.now();
-    this.#flush();
-  }
-
-  /** Keep what comes. */
-  pause() {
-    clearTimeout(this.#timer);
-    this.#timer = 0;
-    this.#transport = null;
-  }
-
-  /** @param {string} text */
-  put(text) {
-    if (this.#waiting.length >= MAX_WAITING) {
-      console.warn("Too many messages wait for the server; the oldest is dropped.");
-      this.#waiting.shift();
-    }
-    this.#waiting.push(text);
-    this.#flush();
-  }
-
-  clear() {
-    this.#waiting = [];
-  }
-
-  #flush() {
-    if (!this.#transport) {
-      return;
-    }
-    const now = performance.now();
-    const earned = ((now - this.#refilled) / 1000) * PER_SECOND;
-    this.#tokens = Math.min(BURST, this.#tokens + earned);
-    this.#refilled = now;
-    while (this.#waiting.length > 0 && this.#tokens >= 1) {
-      this.#tokens -= 1;
-      this.#transport.send(/** @type {string} */ (this.#waiting.shift()));
-    }
-    if (this.#waiting.length > 0 && this.#timer === 0) {
-      this.#timer = setTimeout(() => {
-        this.#timer = 0;
-        this.#flush();
-      }, 1000 / PER_SECOND);
-    }
-  }
-}
-
-/**
- * Where the server of a page listens.
- * @param {Location} page
- */
-export function socketUrl(page) {
-  return `${page.protocol === "http:" ? "ws" : "wss"}://${page.host}/ws`;
 }
 
 /**

@@ -1,34 +1,33 @@
 /**
- * What the receivers' figures need from the sender: its clock, when its frames were captured, and how sending goes.
- * Says it over the data channel, to those who ask. Imports the messages' reader from latency; of the page it knows
- * the preview only.
+ * Tells receivers what their figures need from this side: its clock, when frames were captured, and how sending goes.
+ * Goes over the data channel, to those that ask.
  */
 
 import { MAX_CAPTURES, readMessage } from "../lib/stats/latency.js";
 
-/** @typedef {{ connection: RTCPeerConnection | null, tell: (text: string) => void }} Asking as of a `Peer` */
+/** @typedef {{ connection: RTCPeerConnection | null, tell: (text: string) => void }} Asking the part of a `Peer` that is used here */
 
 /** Between two reports, in milliseconds. */
 const INTERVAL = 2_000;
-/** A receiver that asked for the clock no more, in milliseconds, does not show figures now: no reports for it. */
+/** A receiver that has not asked for so long, in milliseconds, does not show figures, and gets no reports. */
 const SILENCE = 6_000;
 
-export class SenderReports {
+export class Reports {
   #preview;
-  /** @type {Map<Asking, number>} to the time of its last question */
+  /** @type {Map<Asking, number>} the time of its last question */
   #asking = new Map();
-  /** @type {number[]} capture times on this page's clock, in milliseconds, the oldest first */
+  /** @type {number[]} capture times on this page's clock, in milliseconds, oldest first */
   #captures = [];
   #timer = 0;
   #watching = false;
 
-  /** @param {() => HTMLVideoElement | null} preview the video that shows the camera which is sent */
+  /** @param {() => HTMLVideoElement | null} preview shows the camera that is sent */
   constructor(preview) {
     this.#preview = preview;
   }
 
   /**
-   * Take in what a receiver said over its data channel.
+   * Handle what a receiver said over its data channel.
    * @param {Asking} peer
    * @param {string} text
    */
@@ -70,12 +69,12 @@ export class SenderReports {
       const stats = peer.connection ? await peer.connection.getStats() : new Map();
       peer.tell(JSON.stringify({ type: "report", captures, ...readSending(stats) }));
     } catch (error) {
-      // The connection was closed meanwhile: there is nobody to report to.
+      // The connection has been closed: there is nobody to report to.
       console.debug("No report:", error);
     }
   }
 
-  /** Note when each frame of the preview was captured, while somebody asks. */
+  /** Note when each frame of the preview was captured, as long as somebody asks. */
   #watch() {
     const video = this.#preview();
     if (this.#watching || !video || !("requestVideoFrameCallback" in video)) {
@@ -96,7 +95,7 @@ export class SenderReports {
 }
 
 /**
- * What the sending side alone knows of a connection.
+ * What only the sending side knows about a connection.
  * @param {RTCStatsReport | Map<string, any>} stats
  */
 export function readSending(stats) {

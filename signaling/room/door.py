@@ -1,0 +1,118 @@
+"""What it takes to enter a room: a kind of room, a role, and a key or a code."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+from signaling.room import links
+from signaling.room.links import Links
+from signaling.room.messages import End, Register
+from signaling.room.refusal import Code, Refusal
+from signaling.room.room import Room
+from signaling.room.room_type import Role, RoomType
+
+MAX_ENDED = 1000
+"""Codes of ended rooms that are remembered."""
+
+
+class Door:
+    """Decides who may enter.
+
+    Parameters
+    ----------
+    types: the kinds of rooms; the first is the one of clients that name none.
+    keys: checks the keys of links; None where access is open to all.
+    """
+
+    def __init__(self, types: Sequence[RoomType], keys: Links | None) -> None:
+        self.types: Mapping[str, RoomType] = {kind.name: kind for kind in types}
+        self._default = types[0]
+        self._keys = keys
+        self._ended: deque[str] = deque(maxlen=MAX_ENDED)
+
+    def room_type(self, name: str | None) -> RoomType:
+        """A kind of room by its name.
+
+        Raises
+        ------
+        Refusal: with the code bad-field.
+        """
+        found = self._default if name is None else self.types.get(name)
+        if found is None:
+            known = ", ".join(self.types)
+            raise Refusal(Code.BAD_FIELD, f"There is no such kind of room; known: {known}.")
+        return found
+
+    def role(self, room_type: RoomType, name: str) -> Role:
+        """A role by its name.
+
+        Raises
+        ------
+        Refusal: with the code wrong-role.
+        """
+        found = room_type.roles.get(name)
+        if found is None:
+            known = ", ".join(room_type.roles)
+            raise Refusal(Code.WRONG_ROLE, f"There is no such role; known: {known}.")
+        return found
+
+    def code(self, message: Register) -> str:
+        """The room that a client asks for; where access is open it need not name one."""
+        return message.room or (links.OPEN_ROOM if self._keys is None else "")
+
+    def close_for_good(self, code: str) -> None:
+        """A room was ended: its code opens nothing any more."""
+        self._ended.append(code)
+
+    def check(
+        self,
+        room: Room | None,
+        room_type: RoomType,
+        role: Role,
+        code: str,
+        key: str | None,
+        *,
+        known: bool,
+    ) -> None:
+        """Whether a client may enter.
+
+        Parameters
+        ----------
+        room: the room with this code, if there is one.
+        known: the client has shown that it was in this room.
+
+        Raises
+        ------
+        Refusal: with the codes bad-key or no-room.
+        """
+        if role.keyed:
+            # A code that cannot be one gets the answer of a wrong key: nothing to learn from it.
+            if not links.valid_room(code) or not self._opens(room_type, code, role, key):
+                raise Refusal(
+                    Code.BAD_KEY,
+                    "This link does not open the room. Take a new one from where lenscast runs.",
+                )
+            there = code not in self._ended
+        else:
+            there = room is not None or known
+        if not there or (room is not None and room.type is not room_type):
+            raise Refusal(
+                Code.NO_ROOM, "There is no room with this code now. Ask for its link again."
+            )
+
+    def leads(self, code: str, key: str) -> bool:
+        """Whether a key is that of a role which may end the room, of whatever kind it is."""
+        return self._keys is not None and any(
+            self._keys.opens(code, role.name, key, self.scope(kind))
+            for kind in self.types.values()
+            for role in kind.roles.values()
+            if role.keyed and End.type in role.sends
+        )
+
+    def scope(self, room_type: RoomType) -> str:
+        """What keeps the keys of one kind of room apart from those of the others."""
+        return "" if room_type is self._default else room_type.name
+
+    def _opens(self, room_type: RoomType, code: str, role: Role, key: str | None) -> bool:
+        if self._keys is None:
+            return True
+        return self._keys.opens(code, role.name, key or "", self.scope(room_type))
