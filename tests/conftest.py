@@ -6,12 +6,19 @@ import signal
 from collections.abc import AsyncIterator, Generator
 from typing import Any
 
+import hypothesis
 import pytest
 import pytest_asyncio
 
 from tests.progress import Progress
-from tests.signaling.transport.raw import SECONDS
 
+hypothesis.settings.register_profile(
+    "shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("shared")  # How long an example takes depends on the load.
+
+LEFT_SECONDS = 60.0
+"""For tasks that are still ending: aioice asks a relay that is gone for half a minute."""
 AGAIN_SECONDS = 30.0
 """After a test's time limit has passed, for what it must clean up."""
 
@@ -47,5 +54,5 @@ async def no_task_is_left() -> AsyncIterator[None]:
     yield
     left = asyncio.all_tasks() - before - {asyncio.current_task()}
     if left:
-        _, left = await asyncio.wait(left, timeout=SECONDS)
+        _, left = await asyncio.wait(left, timeout=LEFT_SECONDS)
     assert left == set()

@@ -50,7 +50,7 @@ def seen_as(client: Host, port: int, server: Host, server_port: int) -> int:
     with client.socket(socket.SOCK_DGRAM) as out, server.socket(socket.SOCK_DGRAM) as into:
         out.bind(("", port))
         into.bind((server.address, server_port))
-        into.settimeout(5)
+        into.settimeout(20)
         out.sendto(b"x", (server.address, server_port))
         seen: int = into.recvfrom(10)[1][1]
         return seen

@@ -29,7 +29,7 @@ needs_turnserver = pytest.mark.skipif(
 TurnClient = TurnClientUdpProtocol | TurnClientTcpProtocol
 
 RELAY_PORTS = 80
-_START_SECONDS = 10
+_START_SECONDS = 20
 _STOP_SECONDS = 5
 _ASK_AGAIN_SECONDS = 0.05
 
@@ -250,7 +250,7 @@ async def relayed(
 
 async def deliver(data: bytes, sender: Relayed, receiver: Relayed) -> None:
     """Send data from one allocation to the other, repeatedly until it arrives."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while True:
             await sender.client.send_data(data, receiver.address)
             with suppress(TimeoutError):

@@ -11,6 +11,7 @@ import pytest
 from signaling.config import Config, Limits
 from signaling.transport.events import EventsHandler
 from tests.running_server import running_server
+from tests.signaling.transport.raw import SECONDS
 from tests.signaling.transport.transports import HttpPeer, http
 
 OPEN = Config(access="open")
@@ -74,7 +75,7 @@ async def test_a_stream_that_breaks_takes_its_session_with_it(tmp_path: Path) ->
     async with running_server(OPEN, tmp_path) as server, http(server.receiver_link) as peer:
         session = await peer.opened()
         peer.break_off()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SECONDS):
             while await send(peer, session, "") != 404:
                 await asyncio.sleep(0.01)
 
@@ -128,7 +129,7 @@ async def test_who_answers_pings_stays(tmp_path: Path) -> None:
     settings = limited(ping_seconds=0.02, pong_seconds=5)
     async with running_server(settings, tmp_path) as server, http(server.receiver_link) as peer:
         await peer.register("receiver")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SECONDS):
             while peer.pings < 5:
                 await asyncio.sleep(0.01)
         assert server.health()["receivers"] == 1
