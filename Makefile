@@ -12,10 +12,13 @@ help:  ## list the commands
 run: $(VENV)/installed  ## start the server; scan the QR code with the phone
 	@$(BIN)/lenscast --config config.yaml $(ARGS)
 
-test: $(VENV)/installed-dev  ## run all tests, in real browsers and with a real coturn
+test: $(VENV)/installed-dev  ## run all tests, in real browsers and with a real coturn; ARGS are pytest's
 	@tests/install-tools chromium:chromium firefox-esr:firefox-esr turnserver:coturn \
-	  nft:nftables ip:iproute2 sysctl:procps zbarimg:zbar-tools openssl:openssl
-	$(BIN)/pytest $(ARGS)
+	  nft:nftables ip:iproute2 sysctl:procps zbarimg:zbar-tools openssl:openssl node:nodejs npm:npm
+	@status=0; \
+	if command -v npm >/dev/null; then npm run --silent test || status=$$?; fi; \
+	$(BIN)/pytest --numprocesses auto --dist worksteal --durations 15 $(ARGS) || status=$$?; \
+	exit $$status
 
 lint: $(VENV)/installed-dev node_modules/installed  ## check style and types, Python and JavaScript
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ from pathlib import Path
 from signaling.config import Config
 from signaling.room.room_type import RoomType
 from signaling.server import SignalingServer
+from tests.ports import free_port
 
 
 @contextlib.asynccontextmanager
@@ -18,11 +19,12 @@ async def running_server(
 
     Parameters
     ----------
-    config: the configuration; its two ports are replaced by 0.
+    config: the configuration; its two ports are replaced by free ones.
     folder: the state folder, such as `tmp_path`.
     more_types: kinds of room besides those of Lenscast.
     """
-    ports = dataclasses.replace(config.server, port=0, local_port=0)
+    # The relay needs the main port over UDP too, for which port 0 does not ask.
+    ports = dataclasses.replace(config.server, port=free_port(), local_port=0)
     server = SignalingServer(
         dataclasses.replace(config, server=ports), folder, more_types=more_types
     )

@@ -47,7 +47,7 @@ def test_the_wheel_serves_the_pages_from_an_environment_of_its_own(tmp_path: Pat
             ("/pages/lib/signaling/signaling.js", b"WebSocket"),
             ("/pages/lib/page/theme.css", b"{"),
         ):
-            with urllib.request.urlopen(base + path, timeout=5) as answer:
+            with urllib.request.urlopen(base + path, timeout=30) as answer:
                 assert text in answer.read()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
+        assert process.wait(30) == 0

@@ -1,4 +1,4 @@
-"""Real Chromium for the tests: one browser, a context for each page, and what its console said."""
+"""Real Chromium for the tests: one browser for each process, a context for each page."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ from tests.running_server import running_server
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Without Chromium these tests are left out, and say so."""
+    """Skip these tests if Chromium is missing, and say so."""
     if shutil.which(CHROMIUM):
         return
     skip = pytest.mark.skip(reason="Chromium is missing: apt-get install chromium")
@@ -26,14 +26,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="session")
 async def playwright() -> AsyncIterator[Playwright]:
-    """What drives the browsers."""
+    """The library that drives the browsers."""
     async with async_playwright() as running:
         yield running
 
 
 @pytest_asyncio.fixture(scope="session")
 async def browser(playwright: Playwright) -> AsyncIterator[Browser]:
-    """One headless Chromium with made cameras and a made microphone."""
+    """One headless Chromium with fake cameras and a fake microphone."""
     browser = await launch(playwright)
     yield browser
     await browser.close()
@@ -48,7 +48,7 @@ async def server(tmp_path: Path) -> AsyncIterator[SignalingServer]:
 
 @pytest_asyncio.fixture
 async def pages(browser: Browser) -> AsyncIterator[Pages]:
-    """Opens pages, closes them at the end, and fails where a console showed an error."""
+    """Opens pages, closes them at the end, and fails if a console showed an error."""
     opened = Pages(browser)
     try:
         yield opened

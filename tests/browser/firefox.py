@@ -21,7 +21,7 @@ from typing import Any
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 FIREFOX = "firefox-esr"
-SECONDS = 20.0
+SECONDS = 40.0
 """How long one command and one awaited condition may take."""
 STARTUP_SECONDS = 60.0
 POLL_SECONDS = 0.05

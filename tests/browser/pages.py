@@ -53,7 +53,8 @@ CAN_BE_HIDDEN = """
 """
 """A script for a page, as no page is hidden in a test: `setHidden` does as if."""
 
-SECONDS = 20_000  # As Playwright counts: milliseconds.
+SECONDS = 40_000
+"""As Playwright counts, milliseconds: generous, as tests share the machine with others."""
 expect.set_options(timeout=SECONDS)
 
 

@@ -1,4 +1,4 @@
-"""Where something on the way lets no WebSocket through, the pages speak HTTP with the server."""
+"""If something on the way blocks WebSockets, the pages talk to the server over HTTP."""
 
 import dataclasses
 from pathlib import Path
@@ -9,11 +9,10 @@ from playwright.async_api import Page, expect
 from signaling.config import Config, Limits
 from signaling.server import SignalingServer
 from tests.browser.pages import KEEPS_CONNECTIONS, SECONDS, Pages, phase, picture_moves
-from tests.browser.test_modules import Module
 from tests.browser.wire import wire
 from tests.running_server import running_server
 
-# What both pages hear by either way; "requests" are those that go out by HTTP.
+# Records what both pages receive, over a WebSocket or HTTP.
 SPY = (
     KEEPS_CONNECTIONS
     + """
@@ -40,8 +39,8 @@ SPY = (
     };
 """
 )
-# What happens to a WebSocket: the browser refuses it, the network does, nothing happens at all, or
-# it opens and nothing comes through it.
+# What happens to a WebSocket: the browser refuses it, the network does, nothing happens, or it
+# opens and nothing gets through.
 REFUSED = SPY + "window.blocked = true;"
 FAILING = """
     window.WebSocket = class extends EventTarget {
@@ -72,7 +71,7 @@ REGISTERED = "() => heard.filter(({ type }) => type === 'registered')"
 
 
 async def requests(page: Page) -> int:
-    """How many messages a page has sent by HTTP."""
+    """How many messages a page has sent over HTTP."""
     count: int = await page.evaluate(
         "() => performance.getEntriesByType('resource')"
         ".filter(({ name }) => name.endsWith('/send')).length"
@@ -88,7 +87,7 @@ async def requests(page: Page) -> int:
 async def test_no_websocket_from_the_start(
     server: SignalingServer, pages: Pages, script: str
 ) -> None:
-    """The picture arrives all the same, and both pages say goodbye when they are closed."""
+    """The picture arrives anyway, and both pages say goodbye when they are closed."""
     receiver = await pages.receiver(server, script=script)
     await phase(receiver, "idle")
     sender = await pages.sender(server, script=script)
@@ -98,13 +97,13 @@ async def test_no_websocket_from_the_start(
     assert await requests(sender) > 0
     assert await requests(receiver) > 0
     await sender.goto("about:blank")
-    # At once: a sender that is only cut off is waited for.
+    # At once: for a sender that is only cut off, the page would wait.
     await phase(receiver, "idle")
     await expect(receiver.locator("#grid .tile")).to_have_count(0)
 
 
 async def test_a_refusal_is_not_waited_for(server: SignalingServer, pages: Pages) -> None:
-    """A WebSocket that the browser refuses is not given the time of one that may still open."""
+    """If the browser refuses the WebSocket, the page does not wait for it to open."""
     receiver = await pages.receiver(server, script=REFUSED)
     await phase(receiver, "idle")
     waited = await receiver.evaluate(
@@ -117,7 +116,7 @@ async def test_a_refusal_is_not_waited_for(server: SignalingServer, pages: Pages
 async def test_websockets_that_are_blocked_in_mid_stream(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """Both go on by HTTP, as who they were, while the picture plays on."""
+    """Both pages continue over HTTP with the same ids, and the picture keeps playing."""
     async with wire(server.local_port) as between:
         receiver = await pages.laptop(between.link("receiver", server), script=SPY)
         sender = await pages.phone(between.link("sender", server), script=SPY)
@@ -135,7 +134,7 @@ async def test_websockets_that_are_blocked_in_mid_stream(
             await phase(page, "live")
             assert await page.evaluate("connections.length") == 1
         await picture_moves(receiver)
-        # What is asked of the camera goes by HTTP now.
+        # Requests to the camera go over HTTP now.
         await receiver.locator("#quality").select_option("low")
         await receiver.wait_for_function(
             "() => document.querySelector('video').videoWidth === 640", timeout=SECONDS
@@ -144,7 +143,7 @@ async def test_websockets_that_are_blocked_in_mid_stream(
     pages.complaints[:] = [c for c in pages.complaints if "ERR_" not in c]
 
 
-# Nothing comes any more from the stream that is `deaf`, not even its end.
+# Nothing more comes from the stream that is `deaf`, not even its end.
 DEAF = (
     REFUSED
     + """
@@ -162,7 +161,7 @@ DEAF = (
 
 
 async def test_a_stream_that_dies_without_a_word(tmp_path: Path, pages: Pages) -> None:
-    """A page that hears nothing any more, not even the heartbeat, comes back as who it was."""
+    """A page that receives nothing more, not even a heartbeat, reconnects with the same id."""
     settings = dataclasses.replace(Config(), limits=dataclasses.replace(Limits(), ping_seconds=1))
     async with running_server(settings, tmp_path) as server:
         receiver = await pages.receiver(server, script=DEAF)
@@ -175,8 +174,9 @@ async def test_a_stream_that_dies_without_a_word(tmp_path: Path, pages: Pages) -
         await pages.close()
 
 
-# A stream of the test's own, and the module that reads it; `ended` is what it was told of the end.
-STREAM = """(() => {
+# A stream that the test controls, and the module that reads it; `ended` holds the close codes.
+STREAM = """async () => {
+    const { HttpTransport } = await import("/pages/lib/signaling/http.js");
     window.EventSource = class extends EventTarget {
         constructor() {
             super();
@@ -188,19 +188,19 @@ STREAM = """(() => {
     window.ended = [];
     const nothing = () => {};
     const closed = (code) => ended.push(code);
-    new m.HttpTransport().open({ opened: nothing, message: nothing, closed });
+    new HttpTransport().open({ opened: nothing, message: nothing, closed });
     say("open", '{"session": "", "ping": 15}');
-})()"""
+}"""
 
 
 @pytest.mark.parametrize(("event", "data"), [("ping", "{}"), ("message", "{}")])
 async def test_whatever_comes_keeps_a_stream(
     server: SignalingServer, pages: Pages, event: str, data: str
 ) -> None:
-    """Two heartbeats may be missed, counted from the last event of any kind; no third."""
+    """After three missed heartbeats, counted from the last event of any kind, it is given up."""
     page = await pages.receiver(server)
     await page.clock.install()
-    await Module(page).call("lib/signaling/http", STREAM)
+    await page.evaluate(STREAM)
     for _ in range(3):
         await page.clock.fast_forward(30_000)
         assert await page.evaluate("ended") == []

@@ -5,7 +5,6 @@ from playwright.async_api import Page, expect
 
 from signaling.server import SignalingServer
 from tests.browser.pages import Pages, phase
-from tests.browser.test_modules import Module
 from tests.running_server import local_sender_link
 from tests.signaling.transport.client import client
 
@@ -13,7 +12,6 @@ AN_IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15"
     " (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1"
 )
-ANDROID = "Mozilla/5.0 (Linux; Android {}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0"
 
 # Chrome on a phone says its model a moment after it was asked.
 MODEL = """
@@ -114,25 +112,3 @@ async def test_cameras_with_the_same_name_are_numbered(
     sender = await pages.sender(server, script=alike)
     options = sender.locator("#camera option")
     await expect(options).to_have_text(["Webcam", "Webcam 2", "Webcam 3"])
-
-
-@pytest.mark.parametrize(
-    ("user_agent", "touch_points", "model"),
-    [
-        (ANDROID.format("14; Pixel 8"), 5, "Pixel 8"),
-        (ANDROID.format("14; SM-S921B Build/UP1A.231005.007"), 5, "SM-S921B"),
-        (ANDROID.format("10; K"), 5, None),
-        ("Mozilla/5.0 (Android 14; Mobile; rv:132.0) Gecko/132.0 Firefox/132.0", 5, None),
-        (AN_IPHONE, 5, "iPhone"),
-        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.0 Safari/605.1.15", 5, "iPad"),
-        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.0 Safari/605.1.15", 0, None),
-        ("Mozilla/5.0 (X11; Linux x86_64) Chrome/130.0.0.0 Safari/537.36", 0, None),
-    ],
-)
-async def test_the_model_in_a_user_agent(
-    server: SignalingServer, pages: Pages, user_agent: str, touch_points: int, model: str | None
-) -> None:
-    """It is the name if there is one; a user agent without a model gives no name."""
-    module = Module(await pages.receiver(server))
-    device = {"userAgent": user_agent, "maxTouchPoints": touch_points}
-    assert await module.call("sender/device", "m.modelIn(a[0]) ?? null", device) == model

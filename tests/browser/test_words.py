@@ -1,25 +1,9 @@
 """The words to compare: four on both pages, the same if nobody is in between."""
 
-from typing import Any
-
 from playwright.async_api import Page, expect
 
 from signaling.server import SignalingServer
 from tests.browser.pages import Pages, phase
-from tests.browser.test_modules import Module
-
-SENDER = "v=0\r\na=fingerprint:sha-256 AA:01\r\nm=video\r\na=fingerprint:sha-256 AA:01\r\n"
-RECEIVER = "v=0\r\nm=video\r\na=fingerprint:sha-256 BB:02\r\n"
-OTHER = "v=0\r\nm=video\r\na=fingerprint:sha-256 CC:03\r\n"
-
-
-def descriptions(local: str, remote: str, *, offers: bool) -> dict[str, Any]:
-    """What an RTCPeerConnection says about its two ends."""
-    kinds = ("offer", "answer") if offers else ("answer", "offer")
-    return {
-        "currentLocalDescription": {"type": kinds[0], "sdp": local},
-        "currentRemoteDescription": {"type": kinds[1], "sdp": remote},
-    }
 
 
 async def words_on_sender(sender: Page) -> str:
@@ -30,13 +14,13 @@ async def words_on_sender(sender: Page) -> str:
 
 
 async def words_on_receiver(receiver: Page) -> str:
-    """Ask the receiver page for its words, by the key for it."""
+    """Ask the receiver page for its words, with the keyboard."""
     await receiver.keyboard.press("c")
     return await read(receiver)
 
 
 async def read(page: Page) -> str:
-    """The words in the dialog, when they are there."""
+    """Wait for the words in the dialog."""
     words = page.locator("#words dd")
     await page.wait_for_function(
         "() => /^([a-z]{3,6} ){3}[a-z]{3,6}$/.test("
@@ -46,7 +30,7 @@ async def read(page: Page) -> str:
 
 
 async def both(server: SignalingServer, pages: Pages, script: str = "") -> tuple[Page, Page]:
-    """Both pages, connected; the receiver page runs a script first."""
+    """Open both pages and wait until they are connected; the receiver page runs a script first."""
     receiver = await pages.receiver(server, script=script)
     sender = await pages.sender(server)
     await phase(sender, "live")
@@ -59,7 +43,7 @@ async def test_both_pages_show_the_same_words(server: SignalingServer, pages: Pa
     sender, receiver = await both(server, pages)
     words = await words_on_sender(sender)
     assert words == await words_on_receiver(receiver)
-    known = await Module(receiver).call("lib/words/list", "m.WORDS")
+    known = await receiver.evaluate("async () => (await import('/pages/lib/words/list.js')).WORDS")
     assert set(words.split()) <= set(known)
 
 
@@ -121,7 +105,7 @@ async def test_without_subtle_crypto_there_is_no_button(
 async def test_the_dialog_is_for_keyboard_and_screen_reader(
     server: SignalingServer, pages: Pages
 ) -> None:
-    """It has a name and a description, closes with Escape, and gives the focus back."""
+    """The dialog has a name and a description, closes with Escape, and returns the focus."""
     _sender, receiver = await both(server, pages)
     await receiver.locator("#words-open").focus()
     await receiver.keyboard.press("Enter")
@@ -134,39 +118,3 @@ async def test_the_dialog_is_for_keyboard_and_screen_reader(
     await receiver.keyboard.press("Escape")
     await expect(dialog).to_be_hidden()
     await expect(receiver.locator("#words-open")).to_be_focused()
-
-
-async def test_words_follow_from_both_certificates(server: SignalingServer, pages: Pages) -> None:
-    """They are the same on both sides, and change if one end changes or both are swapped."""
-    module = Module(await pages.receiver(server))
-    ends = [
-        descriptions(SENDER, RECEIVER, offers=True),
-        descriptions(RECEIVER, SENDER, offers=False),
-        descriptions(SENDER, OTHER, offers=True),
-        descriptions(OTHER, RECEIVER, offers=True),
-        descriptions(RECEIVER, SENDER, offers=True),
-    ]
-    words = await module.call(
-        "lib/words/words", "await Promise.all(a.map((e) => m.wordsOf(m.certificatesOf(e))))", *ends
-    )
-    assert words[0] == words[1]
-    assert len(set(words)) == len(words) - 1
-
-
-async def test_every_fingerprint_counts(server: SignalingServer, pages: Pages) -> None:
-    """A further fingerprint, of another hash, changes the words; upper or lower case does not."""
-    module = Module(await pages.receiver(server))
-    more = SENDER + "a=fingerprint:sha-512 DD:04\r\n"
-    read = await module.call(
-        "lib/words/words", "a.map(m.fingerprints)", SENDER, SENDER.lower(), more, ""
-    )
-    assert read == ["sha-256 AA:01", "sha-256 AA:01", "sha-256 AA:01 sha-512 DD:04", ""]
-    none = descriptions(SENDER, "v=0\r\n", offers=True)
-    assert await module.call("lib/words/words", "m.certificatesOf(a[0])", none) is None
-
-
-async def test_the_list_has_2048_words(server: SignalingServer, pages: Pages) -> None:
-    """All are different and have 3 to 6 letters, so four of them are 44 bits."""
-    words = await Module(await pages.receiver(server)).call("lib/words/list", "m.WORDS")
-    assert len(words) == len(set(words)) == 2048
-    assert all(word.isascii() and word.islower() and 3 <= len(word) <= 6 for word in words)

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 
 _CLONE_NEWNET = 0x40000000  # linux/sched.h
-_SECONDS = 10
+_SECONDS = 30
 
 
 def missing() -> str | None:

@@ -24,8 +24,8 @@ from tests.network.hosts import Host
 from tests.network.scenarios import PORT, Devices
 
 LOCAL_PORT = 8080
-_START_SECONDS = 20
-_FRAME_MILLISECONDS = 20_000
+_START_SECONDS = 40
+_FRAME_MILLISECONDS = 40_000
 
 # Both pages keep the connections for their statistics, and note the time of the first painted frame
 # by the machine's clock, which both browsers share.

@@ -10,7 +10,7 @@ from tests.network.hosts import Host, Network
 from tests.network.pair import pair
 from tests.network.scenarios import Devices
 
-BACK_MILLISECONDS = 20_000
+BACK_MILLISECONDS = 40_000
 """Far above what it takes; how long it took is logged (--log-cli-level=info)."""
 
 log = logging.getLogger(__name__)

@@ -18,6 +18,7 @@ from signaling.server import SignalingServer
 from signaling.setup_error import SetupError
 from tests.running_server import running_server
 from tests.signaling.transport.client import client
+from tests.signaling.transport.raw import SECONDS
 
 
 async def get(url: str, folder: Path | None = None) -> HTTPResponse:
@@ -80,7 +81,7 @@ async def test_stun_is_answered_on_both_ports_over_tcp_and_on_the_main_one_over_
         for port in (server.port, server.local_port):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(bytes(request))
-            answer = stun.parse_message(await asyncio.wait_for(reader.read(1000), 5))
+            answer = stun.parse_message(await asyncio.wait_for(reader.read(1000), SECONDS))
             assert answer.transaction_id == request.transaction_id
             writer.close()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
@@ -88,7 +89,9 @@ async def test_stun_is_answered_on_both_ports_over_tcp_and_on_the_main_one_over_
             asking.connect(("127.0.0.1", server.port))
             asking.send(bytes(request))
             loop = asyncio.get_running_loop()
-            answer = stun.parse_message(await asyncio.wait_for(loop.sock_recv(asking, 1000), 5))
+            answer = stun.parse_message(
+                await asyncio.wait_for(loop.sock_recv(asking, 1000), SECONDS)
+            )
             assert answer.attributes["XOR-MAPPED-ADDRESS"] == asking.getsockname()
 
 
@@ -182,7 +185,7 @@ async def test_turn_over_tls_is_offered_and_works_with_a_certificate_of_one_s_ow
         )
         assert server.health()["relay"]["allocations"] == 1
         transport.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SECONDS):
             while server.health()["relay"]["allocations"]:
                 await asyncio.sleep(0.02)
 
@@ -197,7 +200,7 @@ async def test_a_new_address_gets_into_the_certificate_while_running(
     async with running_server(Config(), tmp_path) as server:
         before = await certificate_names(server, tmp_path)
         found[:] = ["198.51.100.7"]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SECONDS):
             while (after := await certificate_names(server, tmp_path)) == before:
                 await asyncio.sleep(0.02)
         assert "198.51.100.7" not in before
@@ -217,7 +220,7 @@ async def test_the_relay_follows_a_new_address(
     async with running_server(Config(), tmp_path) as server:
         assert await answers(server, "127.0.0.2")
         found[:] = ["127.0.0.3"]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SECONDS):
             while not await answers(server, "127.0.0.3"):
                 await asyncio.sleep(0.02)
         assert not await answers(server, "127.0.0.2")
@@ -242,7 +245,7 @@ async def answers(server: SignalingServer, address: str) -> bool:
         asking.connect((address, server.port))
         asking.send(request)
         try:
-            async with asyncio.timeout(0.5):
+            async with asyncio.timeout(SECONDS):
                 return bool(await asyncio.get_running_loop().sock_recv(asking, 1000))
         except (TimeoutError, ConnectionRefusedError):
             return False

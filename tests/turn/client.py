@@ -18,6 +18,7 @@ from typing import Any
 from aioice import stun as aioice_stun
 from tornado.netutil import add_accept_handler
 
+from tests.ports import free_port
 from turn import stun
 from turn.access import Access
 from turn.allocations import RELAY_HOST, Allocation
@@ -284,19 +285,13 @@ async def running_turn(
 
 
 def _listener(family: int, host: str) -> socket.socket:
-    """Return a TCP socket on a port that is free over UDP as well."""
-    while True:
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.bind((host, 0))
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.bind(listener.getsockname())
-            except OSError:
-                listener.close()
-                continue
-        listener.listen()
-        listener.setblocking(False)
-        return listener
+    """A TCP socket on a port that is free over UDP as well."""
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, free_port()))
+    listener.listen()
+    listener.setblocking(False)
+    return listener
 
 
 def pair(harness: Harness) -> tuple[Peer, Peer]:

@@ -5,7 +5,6 @@ Owns `running_coturn`, which runs the turnserver on the PATH from the files of t
 """
 
 import asyncio
-import random
 import shutil
 import socket
 import time
@@ -19,6 +18,7 @@ import pytest
 from aioice import stun
 from aioice.turn import TurnClientTcpProtocol, TurnClientUdpProtocol
 
+from tests.ports import free_ports
 from turn import coturn
 from turn.credentials import Credentials, ephemeral
 
@@ -29,7 +29,7 @@ needs_turnserver = pytest.mark.skipif(
 TurnClient = TurnClientUdpProtocol | TurnClientTcpProtocol
 
 RELAY_PORTS = 80
-_START_SECONDS = 10
+_START_SECONDS = 20
 _STOP_SECONDS = 5
 _ASK_AGAIN_SECONDS = 0.05
 
@@ -83,8 +83,8 @@ async def running_coturn(
     address, more_addresses: where coturn listens; it relays on the first.
     """
     addresses = (address, *more_addresses)
-    port = _free_ports(addresses)
-    min_port, max_port = port + 1, port + RELAY_PORTS
+    port, *relay_ports = free_ports(1 + RELAY_PORTS)
+    min_port, max_port = relay_ports[0], relay_ports[-1]
     files = coturn.write(
         directory / "coturn", addresses, port=port, min_port=min_port, max_port=max_port
     )
@@ -105,29 +105,6 @@ async def running_coturn(
         yield running
     finally:
         await _stop(process)
-
-
-def _free_ports(addresses: tuple[str, ...]) -> int:
-    """Return a port that is free over TCP, and over UDP together with the RELAY_PORTS after it."""
-    # Below the kernel's usual range for outgoing connections, which starts at 32768.
-    for _ in range(50):
-        port = random.randrange(20000, 32000 - RELAY_PORTS)
-        if all(_is_free(address, port) for address in addresses):
-            return port
-    raise RuntimeError("There is no free range of ports for coturn.")
-
-
-def _is_free(address: str, port: int) -> bool:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    tries = [(socket.SOCK_STREAM, port)]
-    tries += [(socket.SOCK_DGRAM, port + i) for i in range(RELAY_PORTS + 1)]
-    for kind, number in tries:
-        with socket.socket(family, kind) as probe:
-            try:
-                probe.bind((address, number))
-            except OSError:
-                return False
-    return True
 
 
 class _BindingClient(asyncio.DatagramProtocol):
@@ -151,7 +128,8 @@ async def _binding_answered(address: str, port: int) -> None:
         while not client.answered.is_set():
             transport.sendto(bytes(client.request), (address, port))
             with suppress(TimeoutError):
-                await asyncio.wait_for(client.answered.wait(), _ASK_AGAIN_SECONDS)
+                async with asyncio.timeout(_ASK_AGAIN_SECONDS):
+                    await client.answered.wait()
     finally:
         transport.close()
 
@@ -272,7 +250,7 @@ async def relayed(
 
 async def deliver(data: bytes, sender: Relayed, receiver: Relayed) -> None:
     """Send data from one allocation to the other, repeatedly until it arrives."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while True:
             await sender.client.send_data(data, receiver.address)
             with suppress(TimeoutError):

@@ -16,6 +16,7 @@ from aioice import stun
 
 from signaling.config import Config
 from signaling.host import tls
+from tests.ports import free_port
 from tests.running_server import running_server
 from tests.turn import coturn_server
 from tests.turn.coturn_server import credentials_for, needs_turnserver, running_coturn
@@ -54,14 +55,6 @@ def without_own_address(conf: str) -> str:
     included.
     """
     return re.sub(r"(?m)^allowed-peer-ip=.*$", "", conf)
-
-
-def closed_port() -> int:
-    """A port on the loopback address where nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
 
 
 async def fault_of(work: object) -> Fault:
@@ -239,7 +232,7 @@ async def test_a_relay_over_tls_is_verified(
 @pytest.mark.parametrize("query", ["", "?transport=tcp"])
 async def test_a_closed_port_is_told_at_once(query: str) -> None:
     """If nothing listens on the port, the check ends without waiting for a timeout."""
-    server = checks.parse(f"turn:127.0.0.1:{closed_port()}{query}")
+    server = checks.parse(f"turn:127.0.0.1:{free_port()}{query}")
     async with asyncio.timeout(checks.ANSWER_SECONDS / 2):
         assert await fault_of(checks.measure(server, "ann", "secret")) is Fault.REFUSED
         assert await fault_of(checks.mapped_address(server)) is Fault.REFUSED

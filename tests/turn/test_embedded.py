@@ -20,6 +20,7 @@ from aioice.turn import TurnClientTcpProtocol, TurnClientUdpProtocol
 from tornado.iostream import SSLIOStream
 
 from signaling.host import tls
+from tests.signaling.transport.raw import SECONDS
 from tests.turn.client import RunningTurn, channel_data, running_turn, send_indication
 from tests.turn.coturn_server import Inbox, TurnClient, refusal
 from turn import embedded
@@ -150,7 +151,7 @@ async def client(
 async def arriving(at: TurnClient) -> tuple[bytes, Address]:
     """Wait for the next data at a client."""
     assert isinstance(at.receiver, Inbox)
-    return await asyncio.wait_for(at.receiver.received.get(), 5)
+    return await asyncio.wait_for(at.receiver.received.get(), SECONDS)
 
 
 async def ask(by: TurnClient, method: stun.Method, to: Address, **attributes: int) -> None:
@@ -274,7 +275,7 @@ def _contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
 
 async def _until(condition: object) -> None:
     assert callable(condition)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SECONDS):
         while not condition():
             await asyncio.sleep(0.01)
 

@@ -71,20 +71,22 @@ def test_every_answer_ends_in_a_fingerprint(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("method", "kind"),
     [
-        request(Method.SEND),
-        request(Method.DATA),
-        request(0x00B),
-        request(Method.BINDING, kind=Kind.INDICATION),
-        request(Method.ALLOCATE, kind=Kind.SUCCESS),
-        request(Method.ALLOCATE, kind=Kind.ERROR),
-        request(Method.DATA, kind=Kind.INDICATION),
+        (Method.SEND, Kind.REQUEST),
+        (Method.DATA, Kind.REQUEST),
+        (0x00B, Kind.REQUEST),
+        (Method.BINDING, Kind.INDICATION),
+        (Method.ALLOCATE, Kind.SUCCESS),
+        (Method.ALLOCATE, Kind.ERROR),
+        (Method.DATA, Kind.INDICATION),
     ],
 )
-def test_what_is_no_request_to_a_relay_is_not_answered(harness: Harness, data: bytes) -> None:
+def test_what_is_no_request_to_a_relay_is_not_answered(
+    harness: Harness, method: int, kind: Kind
+) -> None:
     """Other methods, indications and answers are dropped silently."""
-    assert harness.exchange(harness.stranger(), data) is None
+    assert harness.exchange(harness.stranger(), request(method, kind=kind)) is None
 
 
 # Allocate

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tornado.iostream import IOStream
 
+from tests.signaling.transport.raw import SECONDS
 from tests.turn.client import channel_data, request, running_turn
 from tests.turn.turns import in_turns
 from turn import stun, tcp
@@ -26,7 +27,7 @@ BINDING = request(Method.BINDING)
 
 async def until(condition: Any) -> None:
     """Wait for a condition that should soon be true."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SECONDS):
         while not condition():
             await asyncio.sleep(0.005)
 
@@ -105,7 +106,7 @@ async def endpoint(host: str = "127.0.0.1") -> AsyncIterator[tuple[UdpEndpoint, 
 
 async def received(client: socket.socket) -> bytes:
     """The next datagram."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(SECONDS):
         return await asyncio.get_running_loop().sock_recv(client, 65536)
 
 
@@ -416,7 +417,7 @@ async def test_relay_over_sockets_counts_garbage() -> None:
             await received(client)
         reader, writer = await asyncio.open_connection(running.host, running.port)
         writer.write(BINDING)
-        assert await asyncio.wait_for(reader.readexactly(20), 5)
+        assert await asyncio.wait_for(reader.readexactly(20), SECONDS)
         writer.close()
         await writer.wait_closed()
         assert running.turn.figures()["drops"] == {"malformed": 1}

@@ -283,7 +283,7 @@ async def greet(server: ssl.SSLContext, client: ssl.SSLContext, host: str) -> ss
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0, ssl=server) as listener:
         port = listener.sockets[0].getsockname()[1]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             reader, writer = await asyncio.open_connection(
                 "127.0.0.1", port, ssl=client, server_hostname=host
             )

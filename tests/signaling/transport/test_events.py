@@ -1,4 +1,4 @@
-"""GET /events, POST /send and POST /bye: what they add to what every transport does."""
+"""GET /events, POST /send and POST /bye: what only this transport does."""
 
 import asyncio
 import dataclasses
@@ -11,6 +11,7 @@ import pytest
 from signaling.config import Config, Limits
 from signaling.transport.events import EventsHandler
 from tests.running_server import running_server
+from tests.signaling.transport.raw import SECONDS
 from tests.signaling.transport.transports import HttpPeer, http
 
 OPEN = Config(access="open")
@@ -21,12 +22,12 @@ def limited(**limits: Any) -> Config:
 
 
 async def send(peer: HttpPeer, session: str, body: str = "{}") -> int:
-    """POST to /send under a session; the status."""
+    """POST to /send with a session, and return the status."""
     return await peer.post("/send", body, {"Lenscast-Session": session})
 
 
 async def test_a_stream_may_be_neither_kept_nor_held_back(tmp_path: Path) -> None:
-    """Its headers say so to caches, to nginx, and to whoever reads it as server-sent events."""
+    """Its headers tell caches, nginx and readers of server-sent events so."""
     async with running_server(OPEN, tmp_path) as server, http(server.receiver_link) as peer:
         assert peer.headers["content-type"] == "text/event-stream"
         assert peer.headers["cache-control"] == "no-store"
@@ -34,7 +35,7 @@ async def test_a_stream_may_be_neither_kept_nor_held_back(tmp_path: Path) -> Non
 
 
 async def test_events_are_not_compressed(tmp_path: Path) -> None:
-    """Also for a client that takes gzip each event comes at once, as text, in its own chunk."""
+    """Even a client that accepts gzip gets each event at once, as text, in its own chunk."""
     async with running_server(OPEN, tmp_path) as server:
         peer = await HttpPeer.connect(server.receiver_link, "Accept-Encoding: gzip\r\n")
         assert "content-encoding" not in peer.headers
@@ -43,7 +44,7 @@ async def test_events_are_not_compressed(tmp_path: Path) -> None:
 
 
 async def test_each_stream_has_a_secret_of_its_own(tmp_path: Path) -> None:
-    """128 bits in base64url, in the first event."""
+    """The first event has 128 random bits in base64url."""
     async with (
         running_server(OPEN, tmp_path) as server,
         http(server.receiver_link) as one,
@@ -55,7 +56,7 @@ async def test_each_stream_has_a_secret_of_its_own(tmp_path: Path) -> None:
 
 
 async def test_a_post_of_no_session_is_not_found(tmp_path: Path) -> None:
-    """404, whether the header is missing, wrong, or names a stream that has ended."""
+    """The answer is 404 if the header is missing, wrong, or of a stream that has ended."""
     async with running_server(OPEN, tmp_path) as server, http(server.receiver_link) as peer:
         session = await peer.opened()
         assert await send(peer, "wrong") == 404
@@ -70,17 +71,17 @@ async def test_a_post_of_no_session_is_not_found(tmp_path: Path) -> None:
 
 
 async def test_a_stream_that_breaks_takes_its_session_with_it(tmp_path: Path) -> None:
-    """Its secret is forgotten: a POST that is late finds nothing."""
+    """The server forgets its secret, so that a late POST is answered with 404."""
     async with running_server(OPEN, tmp_path) as server, http(server.receiver_link) as peer:
         session = await peer.opened()
         peer.break_off()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SECONDS):
             while await send(peer, session, "") != 404:
                 await asyncio.sleep(0.01)
 
 
 async def test_a_goodbye_after_the_stream_was_cut_still_counts(tmp_path: Path) -> None:
-    """Of a page that is being closed Chromium ends the stream first, then sends the beacon."""
+    """When a page closes, Chromium ends the stream first and sends the beacon after it."""
     async with (
         running_server(OPEN, tmp_path) as server,
         http(server.receiver_link) as stays,
@@ -96,7 +97,7 @@ async def test_a_goodbye_after_the_stream_was_cut_still_counts(tmp_path: Path) -
 
 
 async def test_a_beacon_says_goodbye_with_the_secret_as_its_body(tmp_path: Path) -> None:
-    """What a page that is being closed can still send is enough to have left."""
+    """A beacon, which a closing page can still send, is enough to have left."""
     async with (
         running_server(OPEN, tmp_path) as server,
         http(server.receiver_link) as stays,
@@ -113,7 +114,7 @@ async def test_a_beacon_says_goodbye_with_the_secret_as_its_body(tmp_path: Path)
 async def test_a_body_up_to_four_times_the_message_limit_is_answered_on_the_stream(
     tmp_path: Path,
 ) -> None:
-    """Up to there it is an error message, past it HTTP's own refusal; the stream stays."""
+    """Up to that size the answer is an error message, past it an HTTP error; the stream stays."""
     async with running_server(OPEN, tmp_path) as server, http(server.receiver_link) as peer:
         await peer.register("receiver")
         assert await send(peer, peer.session, "x" * (4 * 65536)) == 204
@@ -124,11 +125,11 @@ async def test_a_body_up_to_four_times_the_message_limit_is_answered_on_the_stre
 
 
 async def test_who_answers_pings_stays(tmp_path: Path) -> None:
-    """An empty POST is the answer, and no message."""
+    """An empty POST answers a ping and is no message."""
     settings = limited(ping_seconds=0.02, pong_seconds=5)
     async with running_server(settings, tmp_path) as server, http(server.receiver_link) as peer:
         await peer.register("receiver")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SECONDS):
             while peer.pings < 5:
                 await asyncio.sleep(0.01)
         assert server.health()["receivers"] == 1
@@ -137,7 +138,7 @@ async def test_who_answers_pings_stays(tmp_path: Path) -> None:
 
 
 async def test_who_reads_but_answers_no_ping_is_told_and_closed(tmp_path: Path) -> None:
-    """Reading is no sign of life: something on the way may do it."""
+    """Reading alone is no sign of life: a proxy may do it."""
     settings = limited(ping_seconds=0.02, pong_seconds=0.05)
     async with running_server(settings, tmp_path) as server, http(server.receiver_link) as peer:
         peer.answers = False
@@ -148,7 +149,7 @@ async def test_who_reads_but_answers_no_ping_is_told_and_closed(tmp_path: Path) 
 async def test_the_death_of_a_task_ends_the_stream(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A stream without its heartbeat would stay for ever; the client is told 1011, the log why."""
+    """A stream without its heartbeat is closed with 1011, and the log says why."""
 
     async def fail(*_: object) -> None:
         raise ValueError("a fault")
@@ -161,7 +162,7 @@ async def test_the_death_of_a_task_ends_the_stream(
 
 
 async def test_no_secret_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither by the requests that carry it nor by those that fail."""
+    """Neither requests that carry the secret nor those that fail write it to the log."""
     caplog.set_level(logging.DEBUG)
     async with running_server(OPEN, tmp_path) as server, http(server.receiver_link) as peer:
         await peer.register("receiver")

@@ -1,4 +1,4 @@
-"""One client sends as fast as it can, and a pair exchanges its candidates all the while.
+"""One client sends as fast as it can, and a pair still exchanges its candidates.
 
 The flood comes from a thread of its own with blocking sockets: its bytes are there whenever the
 server looks, so a server that never gives way to others would serve nobody else.
@@ -43,14 +43,14 @@ Flood = Callable[[threading.Event], None]
 
 
 class Seen:
-    """What a flood was answered: whether certain words came."""
+    """Looks for certain words in the answers to a flood."""
 
     def __init__(self, *words: bytes) -> None:
         self.missing = set(words)
         self._tail = b""
 
     def take(self, data: bytes) -> None:
-        """More has come."""
+        """Read the next bytes."""
         text = self._tail + data
         self.missing -= {word for word in self.missing if word in text}
         self._tail = text[-64:]
@@ -58,7 +58,7 @@ class Seen:
 
 @contextlib.asynccontextmanager
 async def flooding(flood: Flood) -> AsyncIterator[None]:
-    """Run a flood until the end of the block; fails where the flood has ended before."""
+    """Run a flood until the end of the block; fail if the flood ends earlier."""
     stop = threading.Event()
     task = asyncio.create_task(asyncio.to_thread(flood, stop))
     try:
@@ -70,14 +70,14 @@ async def flooding(flood: Flood) -> AsyncIterator[None]:
 
 
 def settings(**limits: float) -> config.Config:
-    """Rates that are passed quickly; `limits` on top."""
+    """Rates that a flood exceeds quickly, and further limits."""
     few = {"messages_per_second": 1, "message_burst": BURST, "connections_per_second": 1e6}
     return config.from_values({"access": "open", "limits": {**few, **limits}})
 
 
 @contextlib.asynccontextmanager
 async def pair(server: SignalingServer) -> AsyncIterator[tuple[Client, Client]]:
-    """A sender and a receiver that know of each other."""
+    """A sender and a receiver that have met in the room."""
     async with client(server.receiver_link) as sender, client(server.receiver_link) as receiver:
         await sender.register("sender", room="pair")
         await receiver.register("receiver", room="pair")
@@ -87,7 +87,7 @@ async def pair(server: SignalingServer) -> AsyncIterator[tuple[Client, Client]]:
 
 
 async def exchange(sender: Client, receiver: Client) -> None:
-    """Each candidate arrives, and in order, a few at a time from each side in turn."""
+    """Send candidates from each side in turn, a few at a time; all arrive in order."""
     async with asyncio.timeout(PATIENCE):
         for start in range(0, CANDIDATES, AT_ONCE):
             sent = [{"candidate": str(start + n), "sdpMid": "0"} for n in range(AT_ONCE)]
@@ -101,7 +101,7 @@ async def exchange(sender: Client, receiver: Client) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that the flood brings about."""
+    """Wait for something that the flood causes."""
     async with asyncio.timeout(PATIENCE):
         while not condition():
             await asyncio.sleep(0.01)
@@ -116,7 +116,7 @@ def connect(port: int, source: str = "") -> socket.socket:
 
 
 def read_until(connection: socket.socket, word: bytes) -> bytes:
-    """Everything up to a word; without it, up to the end."""
+    """Read up to a word, or to the end if it does not come."""
     data = b""
     with contextlib.suppress(ConnectionError):
         while word not in data and (part := connection.recv(65536)):
@@ -175,7 +175,7 @@ def post(session: str, body: bytes) -> bytes:
 
 
 def flood_websocket(port: int, seen: Seen, start: bytes, block: bytes) -> Flood:
-    """Pour frames into a WebSocket, and into the next one where that is closed."""
+    """Pour frames into a WebSocket, and into a new one when it is closed."""
 
     def flood(stop: threading.Event) -> None:
         while not stop.is_set():
@@ -189,7 +189,7 @@ def flood_websocket(port: int, seen: Seen, start: bytes, block: bytes) -> Flood:
 
 
 def flood_http(port: int, seen: Seen) -> Flood:
-    """The same by POSTs, each sent before the one before is answered."""
+    """Pour POSTs into a connection without waiting for the answers."""
 
     def flood(stop: threading.Event) -> None:
         while not stop.is_set():
@@ -205,8 +205,7 @@ def flood_http(port: int, seen: Seen) -> Flood:
 
 
 async def test_messages_over_the_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who sends on and on by a WebSocket is refused, a few messages at a time, and disturbs
-    nobody."""
+    """A client that floods its WebSocket is refused, a few messages at a time."""
     refusals: list[str] = []
     async with (
         running_server(settings(), tmp_path) as server,
@@ -214,8 +213,8 @@ async def test_messages_over_the_rate(tmp_path: Path, monkeypatch: pytest.Monkey
         in_turns(lambda: len(refusals)),
     ):
         monkeypatch.setattr(server.metrics, "refused", refusals.append)
-        # Not by what the flood was told: of a connection that is cut while it still sends, the
-        # kernel forgets what was not read yet.
+        # The flood's answers do not tell: when a connection is cut while it sends, the kernel drops
+        # what was not read yet.
         flood = flood_websocket(server.local_port, Seen(), b"", frame(1, STATE) * 1000)
         async with flooding(flood):
             await until(lambda: "too-many-messages" in refusals)
@@ -223,7 +222,7 @@ async def test_messages_over_the_rate(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 async def test_posts_over_the_rate(tmp_path: Path) -> None:
-    """The same by HTTP."""
+    """A client that floods the server with POSTs is refused and disturbs nobody."""
     async with running_server(settings(), tmp_path) as server, pair(server) as both:
         seen = Seen(b"too-many-messages")
         async with flooding(flood_http(server.local_port, seen)):
@@ -242,7 +241,7 @@ async def test_posts_over_the_rate(tmp_path: Path) -> None:
 async def test_frames_that_are_no_messages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: bytes, block: bytes
 ) -> None:
-    """No limit counts them, and still they take no more than their turn."""
+    """Frames that no limit counts still take no more than their turn."""
     frames = 0
     receive = framing.StrictProtocol._receive_frame
 
@@ -267,7 +266,7 @@ async def test_frames_that_are_no_messages(
 
 
 def flood_connections(port: int, seen: Seen) -> Flood:
-    """Open connections, thirty at once, look at what each is told, and open the next."""
+    """Open thirty connections at once, read what each is told, and open the next thirty."""
 
     def flood(stop: threading.Event) -> None:
         while not stop.is_set():
@@ -277,7 +276,7 @@ def flood_connections(port: int, seen: Seen) -> Flood:
                     with contextlib.suppress(ConnectionError):
                         connection.sendall(STREAM)
                 for connection in batch:
-                    # Either `open` or the refusal, and past the rate for HTTP nothing at all.
+                    # It is `open` or the refusal, and past the rate for HTTP nothing at all.
                     seen.take(read_until(connection, b"}\n\n"))
 
     return flood
@@ -285,8 +284,8 @@ def flood_connections(port: int, seen: Seen) -> Flood:
 
 @needs_addresses
 async def test_connections_over_the_rate(tmp_path: Path) -> None:
-    """Who opens more than its address may have is refused; who is there stays, and who comes from
-    another address is let in."""
+    """An address that opens too many connections is refused; peers that are there stay, and other
+    addresses can still connect."""
     limits = settings(connections_per_second=20)
     async with running_server(limits, tmp_path) as server, pair(server) as both:
         seen = Seen(b"event: open", b"too-many-connections")
@@ -301,7 +300,7 @@ async def test_connections_over_the_rate(tmp_path: Path) -> None:
 
 
 def stun_messages() -> list[bytes]:
-    """What costs the relay something and needs no credentials, and what is nothing."""
+    """Messages that need no credentials but cost the relay something, and garbage."""
     return [
         secrets.token_bytes(200),
         request(Method.BINDING),
@@ -320,7 +319,7 @@ def flood_udp(port: int) -> Flood:
             sending.connect((HOST, port))
             while not stop.is_set():
                 for message in messages * 100:
-                    # A socket that has no room for the moment says so in its own way everywhere.
+                    # Each system has its own error for a socket whose buffer is full.
                     with contextlib.suppress(OSError):
                         sending.send(message)
                 time.sleep(REST_SECONDS)
@@ -341,7 +340,7 @@ def flood_stun(port: int) -> Flood:
 
 
 async def allocate(server: SignalingServer) -> None:
-    """A client that has just come gets its relayed address, and gives it back."""
+    """A new client gets a relayed address and gives it back."""
     grant = server.turn.issue("newcomer", server.receiver_link, time.time())
     user, password = (grant.ice_servers[0][name] for name in ("username", "credential"))
     to = (HOST, server.port)
@@ -355,8 +354,8 @@ async def allocate(server: SignalingServer) -> None:
 
 @pytest.mark.parametrize("flood", [flood_udp, flood_stun], ids=["udp", "tcp"])
 async def test_packets_at_the_relay(tmp_path: Path, flood: Callable[[int], Flood]) -> None:
-    """Who has no credentials gets nothing for all its packets, which are taken a few at a time,
-    while signaling goes on and the relay serves a newcomer."""
+    """A client without credentials gets nothing for all its packets; signaling goes on, and the
+    relay serves a new client."""
     async with running_server(settings(), tmp_path) as server, pair(server) as both:
         turn = server.turn
         assert isinstance(turn, EmbeddedTurn)

@@ -1,4 +1,4 @@
-"""WebSocket framing against the running server (RFC 6455 5 and 7): right, wrong and hostile."""
+"""WebSocket framing against a running server (RFC 6455 5 and 7): right, wrong and hostile."""
 
 import asyncio
 import base64
@@ -17,12 +17,11 @@ from hypothesis import strategies as st
 
 from signaling import config
 from signaling.server import SignalingServer
-from signaling.transport.websocket import MAX_FRAME
 from tests.running_server import running_server
 from tests.signaling.transport.client import Client, client
 from tests.signaling.transport.raw import SECONDS, Raw, raw
 
-# Generous where a test sends many messages: the rate of messages is not what is tested here.
+# Generous: tests here send many messages, and do not test their rate.
 OPEN = config.from_values(
     {
         "access": "open",
@@ -34,7 +33,7 @@ OPEN = config.from_values(
         },
     }
 )
-MAX_BYTES = OPEN.limits.message_bytes * MAX_FRAME
+MAX_BYTES = 4 * OPEN.limits.message_bytes
 TEXT, BINARY, CLOSE, PING, PONG, CONTINUATION = 0x1, 0x2, 0x8, 0x9, 0xA, 0x0
 FIN, MASKED = 0x80, 0x80
 REGISTER = json.dumps({"type": "register", "role": "sender"}).encode()
@@ -49,7 +48,7 @@ def frame(
     masked: bool = True,
     length: int | None = None,
 ) -> bytes:
-    """One frame (RFC 6455 5.2); `length` is what the header says, where that is a lie."""
+    """One frame (RFC 6455 5.2); `length` is a wrong length for its header."""
     size = len(payload) if length is None else length
     first = (FIN if fin else 0) | reserved | opcode
     bit = MASKED if masked else 0
@@ -92,8 +91,7 @@ class Socket:
         return read
 
     async def end(self) -> int | None:
-        """The close code with which the server ends it; None where it only closes. What comes
-        before is passed over."""
+        """Skip to the end: the server's close code, or None if it closes without one."""
         try:
             while True:
                 opcode, payload = await self.next()
@@ -120,8 +118,8 @@ async def opened(server: SignalingServer) -> AsyncIterator[Socket]:
 async def beside_another(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> AsyncIterator[SignalingServer]:
-    """A server, with a pair of clients that must go on whatever a third one does, and a log that
-    must stay free of mistakes of the server's own."""
+    """A server with a pair of clients that must go on whatever a third one does, and without any
+    error in its log."""
     async with running_server(OPEN, folder) as server:
         async with client(server.receiver_link) as sender, client(server.receiver_link) as receiver:
             await sender.register("sender", room="bystanders")
@@ -179,7 +177,7 @@ async def test_a_message_may_come_in_pieces(
 async def test_a_message_may_come_byte_by_byte(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """How TCP cuts the stream has no meaning."""
+    """It does not matter how TCP cuts the stream."""
     async with beside_another(tmp_path, caplog) as server, opened(server) as socket:
         for byte in frame(TEXT, REGISTER):
             socket.send(bytes([byte]))
@@ -190,7 +188,7 @@ async def test_a_message_may_come_byte_by_byte(
 async def test_a_pong_that_nobody_asked_for_is_passed_over(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """RFC 6455 5.5.3 allows one as a heartbeat."""
+    """A pong may come as a heartbeat (RFC 6455 5.5.3)."""
     async with beside_another(tmp_path, caplog) as server, opened(server) as socket:
         socket.send(frame(PONG, b"x" * 125), frame(TEXT, REGISTER))
         assert (await socket.message())["type"] == "registered"
@@ -199,7 +197,7 @@ async def test_a_pong_that_nobody_asked_for_is_passed_over(
 async def test_a_binary_message_is_read_like_text(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """JSON is UTF-8 in either; bytes that are none are answered with an error."""
+    """Both hold JSON in UTF-8; other bytes are answered with an error."""
     async with beside_another(tmp_path, caplog) as server, opened(server) as socket:
         socket.send(frame(BINARY, REGISTER))
         assert (await socket.message())["type"] == "registered"
@@ -210,7 +208,7 @@ async def test_a_binary_message_is_read_like_text(
 async def test_a_large_message_is_answered_and_a_huge_one_ends_the_connection(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Over the limit: an error. Far over it: 1009, before its bytes are there, in pieces too."""
+    """Past the limit the answer is an error; far past it 1009, even before the bytes are there."""
     async with beside_another(tmp_path, caplog) as server:
         async with opened(server) as socket:
             socket.send(frame(TEXT, REGISTER))
@@ -257,7 +255,7 @@ async def test_a_large_message_is_answered_and_a_huge_one_ends_the_connection(
 async def test_a_frame_that_breaks_the_rules_ends_the_connection(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, frames: list[bytes], code: int
 ) -> None:
-    """The connection fails (RFC 6455 7.1.7), with the code for it."""
+    """The connection fails with the code for that fault (RFC 6455 7.1.7)."""
     async with beside_another(tmp_path, caplog) as server, opened(server) as socket:
         socket.send(*frames)
         assert await socket.end() == code
@@ -284,7 +282,7 @@ async def test_a_frame_that_breaks_the_rules_ends_the_connection(
 async def test_any_close_frame_ends_the_connection(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, payload: bytes
 ) -> None:
-    """Also one with a code that must not be sent, half a code, or a reason that is no text."""
+    """Even a forbidden code, half a code, or a reason that is not text ends it."""
     async with beside_another(tmp_path, caplog) as server, opened(server) as socket:
         socket.send(frame(TEXT, REGISTER))
         await socket.message()
@@ -336,7 +334,7 @@ SENT = st.lists(
 
 
 async def send_and_wait(server: SignalingServer, payloads: list[bytes], registered: bool) -> None:
-    """Send bytes, say goodbye, and wait until the server has seen to all of it."""
+    """Send bytes, say goodbye, and wait until the server has handled all of it."""
     async with opened(server) as socket:
         if registered:
             socket.send(frame(TEXT, REGISTER))
@@ -348,8 +346,8 @@ async def send_and_wait(server: SignalingServer, payloads: list[bytes], register
 def test_no_message_whatever_it_holds_makes_the_server_fail(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Arbitrary bytes and arbitrary JSON, before and after `register`: answered or refused, with
-    no mistake in the log, and nobody counted as connected afterwards."""
+    """Arbitrary bytes and JSON, before and after `register`, are answered or refused, without an
+    error in the log; afterwards nobody is connected."""
 
     @settings(
         max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -369,7 +367,7 @@ def test_no_message_whatever_it_holds_makes_the_server_fail(
 def test_no_bytes_whatever_they_are_make_the_server_fail(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The same for bytes that are hardly frames."""
+    """Arbitrary bytes in place of frames leave no error in the log and nobody connected."""
 
     @settings(
         max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

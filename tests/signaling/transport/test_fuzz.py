@@ -1,4 +1,4 @@
-"""HTTP in place of a WebSocket fuzzed at the running server: GET /events, POST /send, /bye."""
+"""Fuzzes the HTTP transport of a running server: GET /events, POST /send and POST /bye."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ from signaling.server import SignalingServer
 from tests.running_server import running_server
 from tests.signaling.transport.raw import SECONDS, Raw, ask, raw, request
 
-# Generous where a test sends many messages and leaves many peers: limits are not tested here.
+# Generous: tests here send many messages and leave many peers, and test no limits.
 SETTINGS = config.from_values(
     {
         "access": "open",
@@ -47,14 +47,14 @@ class Fuzzed:
     sessions: list[str] = field(default_factory=list)
 
     async def post(self, path: str, *headers: str, body: bytes = b"") -> int:
-        """POST on a connection of its own; the status of the answer."""
+        """POST on a new connection, and return the status."""
         length = [] if body else ["Content-Length: 0"]
         message = request(path, *headers, *length, method="POST", body=body)
         return (await ask(self.server.local_port, message))[0]
 
     @contextlib.asynccontextmanager
     async def stream(self) -> AsyncIterator[tuple[Raw, str]]:
-        """An open stream and its session; the stream is broken off at the end."""
+        """An open stream and its session; the stream is cut at the end."""
         async with raw(self.server.local_port) as connection:
             connection.send(OPEN_STREAM)
             await connection.read_until(b"event: open\n")
@@ -68,8 +68,8 @@ class Fuzzed:
 async def fuzzed(
     folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Fuzzed]:
-    """A server that must log no mistake of its own, and keep no connection, no peer, no session
-    and no task of those who came."""
+    """A server that must log no error, and must keep no connection, peer, session or task of its
+    clients."""
     caplog.set_level(logging.INFO)
     monkeypatch.setattr("signaling.server.TICK_SECONDS", 0.05)
     monkeypatch.setattr("signaling.transport.events._GOODBYE_SECONDS", 0)
@@ -96,7 +96,7 @@ def connected(server: SignalingServer) -> int:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that comes in a moment."""
+    """Wait for something that happens soon."""
     async with asyncio.timeout(SECONDS):
         while not condition():
             await asyncio.sleep(0.01)
@@ -106,7 +106,7 @@ Example = Callable[..., Coroutine[Any, Any, None]]
 
 
 async def run_examples(once: Example, **strategies: st.SearchStrategy[Any]) -> None:
-    """Have hypothesis, which knows no await, try `once` with many values in this event loop."""
+    """Let hypothesis, which cannot await, try `once` with many values in this event loop."""
     loop = asyncio.get_running_loop()
 
     @MODERATE
@@ -132,7 +132,7 @@ MESSAGE = st.builds(
     st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=5),
 )
 BODY = st.binary(max_size=200) | (JSON | MESSAGE).map(lambda value: json.dumps(value).encode())
-# Whatever HTTP can carry in one line of a header.
+# Anything that a header's line can hold.
 LINE = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=60)
 HEADERS = [
     *("Lenscast-Session", "Lenscast-Close", "Content-Type", "Accept-Encoding"),
@@ -182,8 +182,8 @@ async def test_whatever_is_posted_is_taken_or_refused(
 async def test_whatever_says_goodbye_ends_its_own_stream_alone(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """POST /bye with anything as its body is not found, and the stream stays; with the session it
-    ends as it should."""
+    """POST /bye with any other body is answered with 404, and the stream stays; with the session
+    the stream ends."""
     async with fuzzed(tmp_path, caplog, monkeypatch) as under_test:
 
         async def once(bodies: list[bytes], cut: int) -> None:
@@ -201,7 +201,7 @@ async def test_whatever_says_goodbye_ends_its_own_stream_alone(
 async def test_no_request_makes_the_server_fail(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Any method, header, close header and body at the three paths: answered, below 500."""
+    """Any method, header and body at the three paths is answered with a status below 500."""
     async with fuzzed(tmp_path, caplog, monkeypatch) as under_test:
 
         async def once(method: str, path: str, headers: list[tuple[str, str]], body: bytes) -> None:
@@ -232,8 +232,8 @@ async def test_no_request_makes_the_server_fail(
 async def test_a_stream_may_break_at_any_moment(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Within the request, right after it, within the answer: several at once, and nothing of them
-    is left behind."""
+    """Several streams that break during the request, after it or during the answer leave nothing
+    behind."""
     async with fuzzed(tmp_path, caplog, monkeypatch) as under_test:
 
         async def break_off(sent: int, turns: int, read: int, politely: bool) -> None:

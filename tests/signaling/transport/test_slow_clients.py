@@ -1,4 +1,4 @@
-"""Clients that send or read too slowly, or are too many: they end, and the others go on."""
+"""Clients that are too slow or too many are disconnected, and the others go on."""
 
 import asyncio
 import contextlib
@@ -32,16 +32,18 @@ def limited(**limits: Any) -> Config:
 
 @contextlib.asynccontextmanager
 async def talking(server: SignalingServer) -> AsyncIterator[list[int]]:
-    """A pair of clients that talk all the while; gives the numbers that have arrived."""
+    """A pair of clients that talk until the end of the block, and the numbers that have arrived."""
     async with client(server.receiver_link) as sender, client(server.receiver_link) as receiver:
         await sender.register("sender")
         await receiver.register("receiver")
         await receiver.receive_type("peer-connected")
         await sender.receive_type("peer-connected")
         arrived: list[int] = []
+        over = asyncio.Event()
 
         async def talk() -> None:
-            while True:
+            # Python 3.11's wait_for, in which it mostly is, can lose a cancellation.
+            while not over.is_set():
                 await sender.send(type="state", state={"number": len(arrived)})
                 state = (await receiver.receive_type("state"))["state"]
                 arrived.append(state["number"])
@@ -53,12 +55,12 @@ async def talking(server: SignalingServer) -> AsyncIterator[list[int]]:
             assert not task.done(), "the pair stopped talking"
             assert arrived == list(range(len(arrived)))
         finally:
-            task.cancel()
+            over.set()
             await asyncio.gather(task, return_exceptions=True)
 
 
 async def drip(connection: Raw, text: bytes) -> None:
-    """Send byte by byte, slowly, for as long as the other side takes it."""
+    """Send byte by byte, slowly, until the other side closes."""
     with contextlib.suppress(ConnectionError):
         for byte in text:
             connection.send(bytes([byte]))
@@ -79,7 +81,7 @@ async def drip(connection: Raw, text: bytes) -> None:
 async def test_a_request_that_takes_too_long_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: bytes, slowly: bytes
 ) -> None:
-    """However busily a client drips bytes: headers and body have their time in all."""
+    """Headers and body each have a time limit, however steadily a client drips bytes."""
     monkeypatch.setattr(routes, "IDLE_SECONDS", 0.3)
     monkeypatch.setattr(routes, "BODY_SECONDS", 0.3)
     async with (
@@ -99,7 +101,7 @@ async def test_a_request_that_takes_too_long_is_ended(
 async def test_many_slow_clients_do_not_hold_up_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Forty at once end in their time while a pair talks, and a page is served beside them."""
+    """Forty slow clients end in time, while a pair talks and a page is served."""
     monkeypatch.setattr(routes, "IDLE_SECONDS", 0.5)
     async with (
         running_server(OPEN, tmp_path) as server,
@@ -117,7 +119,7 @@ async def test_many_slow_clients_do_not_hold_up_the_others(
 async def test_a_client_that_reads_no_answer_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who asks on and on and takes nothing is closed once its buffers have stayed full."""
+    """A client that keeps asking but reads nothing is closed when its buffers have stayed full."""
     monkeypatch.setattr(open_streams, "STALL_SECONDS", 0.2)
     async with running_server(OPEN, tmp_path) as server, talking(server):
         open_before = len(server._streams)
@@ -151,7 +153,7 @@ def _no_room_for_http(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_one_connection_too_many_is_closed_and_one_that_ends_makes_room(
     tmp_path: Path, limits: dict[str, int]
 ) -> None:
-    """In all and for one address; over TLS too, where not even the handshake is begun."""
+    """The limits hold in total and for each address, and over TLS before the handshake."""
     async with running_server(limited(**limits), tmp_path) as server:
         async with contextlib.AsyncExitStack() as stack:
             for _ in range(3):
@@ -176,7 +178,7 @@ async def test_one_connection_too_many_is_closed_and_one_that_ends_makes_room(
 async def test_one_address_does_not_take_all_connections_of_the_relay(
     tmp_path: Path, tls: bool
 ) -> None:
-    """Without credentials it has `limits.connections_per_address`; another one is served."""
+    """Without credentials it has `limits.connections_per_address`; others are still served."""
     async with (
         running_server(limited(connections_per_address=2), tmp_path) as server,
         contextlib.AsyncExitStack() as stack,
@@ -196,7 +198,7 @@ async def test_one_address_does_not_take_all_connections_of_the_relay(
 
 
 async def test_the_connections_of_a_trusted_proxy_are_not_counted(tmp_path: Path) -> None:
-    """They are of many clients; the proxy bounds them."""
+    """They belong to many clients, which the proxy limits itself."""
     settings = limited(connections_per_address=1)
     settings = dataclasses.replace(
         settings, server=dataclasses.replace(settings.server, trusted_proxies=["127.0.0.1"])

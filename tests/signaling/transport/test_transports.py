@@ -1,4 +1,4 @@
-"""What every transport must do alike: the same protocol, limits, endings and resume over each."""
+"""What every transport must do in the same way: protocol, limits, endings and resume."""
 
 import asyncio
 import dataclasses
@@ -45,7 +45,7 @@ def limited(**limits: Any) -> Config:
 async def pair(
     server: SignalingServer, sends: Transport, receives: Transport
 ) -> AsyncIterator[tuple[Peer, Peer]]:
-    """A sender and a receiver in the room, past their greetings."""
+    """A sender and a receiver that have met in the room."""
     link = server.receiver_link
     async with sends(link) as sender, receives(link) as receiver:
         await sender.register("sender")
@@ -58,7 +58,7 @@ async def pair(
 async def test_messages_reach_the_other_side_whatever_carries_them(
     tmp_path: Path, transport: Transport, other_transport: Transport
 ) -> None:
-    """One sender and one receiver get through the whole exchange over any two transports."""
+    """One sender and one receiver complete the whole exchange over any two transports."""
     async with (
         running_server(OPEN, tmp_path) as server,
         pair(server, transport, other_transport) as (sender, receiver),
@@ -78,7 +78,7 @@ async def test_messages_reach_the_other_side_whatever_carries_them(
 
 
 async def test_messages_keep_their_order(tmp_path: Path, transport: Transport) -> None:
-    """What one peer sends arrives as it was sent, each message once."""
+    """Each message arrives once, in the order in which it was sent."""
     async with (
         running_server(OPEN, tmp_path) as server,
         pair(server, transport, transport) as (sender, receiver),
@@ -90,20 +90,23 @@ async def test_messages_keep_their_order(tmp_path: Path, transport: Transport) -
 
 
 async def test_a_link_opens_its_room(tmp_path: Path, transport: Transport) -> None:
-    """With access by key, each link's key registers in its role."""
+    """With access by key, each link's key opens its role; a receiver gets the other link."""
     async with running_server(Config(), tmp_path) as server:
         for link in (server.sender_link, server.receiver_link):
             parts = read_link(link)
             async with transport(server.receiver_link) as peer:
                 registered = await peer.register(parts.role, room=parts.room, key=parts.key)
                 assert (registered["role"], registered["room"]) == (parts.role, server.room)
+                if parts.role == "receiver":
+                    assert registered["invite"]["url"] == server.sender_link
+                    assert registered["invite"]["qr"].startswith("<svg")
 
 
 @pytest.mark.parametrize("key", [None, "", "wrong"])
 async def test_a_wrong_key_is_refused_and_the_connection_ends(
     tmp_path: Path, transport: Transport, key: str | None
 ) -> None:
-    """An error before registration ends the connection: 1008, the code as the reason."""
+    """An error before registration ends the connection with 1008 and the error's code."""
     async with (
         running_server(Config(), tmp_path) as server,
         transport(server.receiver_link) as peer,
@@ -127,7 +130,7 @@ async def test_a_wrong_key_is_refused_and_the_connection_ends(
 async def test_any_error_before_registration_ends_the_connection(
     tmp_path: Path, transport: Transport, text: str, code: str
 ) -> None:
-    """Who is not registered is told what is wrong, and is out."""
+    """A peer that is not registered is told what is wrong and disconnected."""
     async with running_server(OPEN, tmp_path) as server, transport(server.receiver_link) as peer:
         await peer.send_text(text)
         assert (await peer.receive_type("error"))["code"] == code
@@ -157,7 +160,7 @@ async def test_any_error_before_registration_ends_the_connection(
 async def test_an_error_after_registration_leaves_the_connection_usable(
     tmp_path: Path, transport: Transport, text: str | bytes, code: str
 ) -> None:
-    """The error comes as a message with a code and a sentence, and the next message works."""
+    """The error is a message with a code and a sentence, and the next message works."""
     async with (
         running_server(OPEN, tmp_path) as server,
         pair(server, transport, transport) as (sender, receiver),
@@ -173,7 +176,7 @@ async def test_an_error_after_registration_leaves_the_connection_usable(
 async def test_messages_that_come_too_fast_are_dropped_and_said(
     tmp_path: Path, transport: Transport
 ) -> None:
-    """Past the burst each message is answered with an error, and the connection stays."""
+    """Past the burst each message is answered with an error, and the connection stays open."""
     settings = limited(message_burst=3, messages_per_second=0.001)
     async with (
         running_server(settings, tmp_path) as server,
@@ -187,7 +190,7 @@ async def test_messages_that_come_too_fast_are_dropped_and_said(
 
 
 async def test_one_connection_too_many_is_told_so(tmp_path: Path, transport: Transport) -> None:
-    """It gets the error as a message, then 1008; who is there already is not disturbed."""
+    """It gets an error message, then 1008; peers that are already there are not disturbed."""
     async with (
         running_server(limited(connections=2), tmp_path) as server,
         pair(server, transport, transport) as (sender, receiver),
@@ -200,7 +203,7 @@ async def test_one_connection_too_many_is_told_so(tmp_path: Path, transport: Tra
 
 
 async def test_who_does_not_register_in_time_is_out(tmp_path: Path, transport: Transport) -> None:
-    """After the time to register: the error, then the end."""
+    """When the time to register is over, the client gets an error and is disconnected."""
     async with (
         running_server(limited(register_seconds=0.05), tmp_path) as server,
         transport(server.receiver_link) as peer,
@@ -210,7 +213,7 @@ async def test_who_does_not_register_in_time_is_out(tmp_path: Path, transport: T
 
 
 async def test_who_says_goodbye_has_left(tmp_path: Path, transport: Transport) -> None:
-    """The other side knows it at once, and nobody waits for a resume."""
+    """The other side is told at once, and the server keeps no seat for a resume."""
     async with (
         running_server(OPEN, tmp_path) as server,
         pair(server, transport, transport) as (sender, receiver),
@@ -225,7 +228,7 @@ async def test_who_says_goodbye_has_left(tmp_path: Path, transport: Transport) -
 async def test_who_is_cut_off_is_away_then_lost(
     tmp_path: Path, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A connection that ends without goodbye may be resumed; after `resume_seconds` no more."""
+    """A connection that ends without a goodbye can be resumed until `resume_seconds` are over."""
     monkeypatch.setattr("signaling.server.TICK_SECONDS", 0.05)
     async with (
         running_server(limited(resume_seconds=0.1), tmp_path) as server,
@@ -239,8 +242,7 @@ async def test_who_is_cut_off_is_away_then_lost(
 
 
 async def test_a_client_that_answers_no_ping_is_away(tmp_path: Path, transport: Transport) -> None:
-    """The server pings; who is silent past the limit is away, and the others know it; who answers
-    stays."""
+    """A peer that answers no ping is away, and the others are told; a peer that answers stays."""
     settings = limited(ping_seconds=0.05, pong_seconds=0.5)
     async with (
         running_server(settings, tmp_path) as server,
@@ -255,7 +257,7 @@ async def test_a_client_that_answers_no_ping_is_away(tmp_path: Path, transport: 
 async def test_a_client_that_does_not_read_is_closed_as_slow(
     tmp_path: Path, transport: Transport
 ) -> None:
-    """What may wait for one client is bounded; past it that client is out, and the rest go on."""
+    """Only so much may wait for one client; past that it is disconnected, and the others go on."""
     settings = limited(
         outbox_messages=8, message_burst=100_000, messages_per_second=100_000, pong_seconds=30
     )
@@ -274,7 +276,7 @@ async def test_a_client_that_does_not_read_is_closed_as_slow(
 
 
 async def test_a_server_that_stops_says_so(tmp_path: Path, transport: Transport) -> None:
-    """Every client is told 1001 once it has what waited for it."""
+    """Every client gets what was waiting for it, then close code 1001."""
     async with (
         running_server(OPEN, tmp_path) as server,
         pair(server, transport, transport) as (sender, receiver),
@@ -290,7 +292,7 @@ async def test_a_server_that_stops_says_so(tmp_path: Path, transport: Transport)
 async def test_a_dropped_connection_resumes_over_either_transport(
     tmp_path: Path, transport: Transport, other_transport: Transport
 ) -> None:
-    """Same peer, same room; what was sent to it meanwhile comes after `registered`."""
+    """It is the same peer in the same room, and what it missed comes after `registered`."""
     async with running_server(OPEN, tmp_path) as server:
         link = server.receiver_link
         async with transport(link) as receiver, transport(link) as before:
@@ -318,7 +320,7 @@ async def test_a_dropped_connection_resumes_over_either_transport(
 async def test_a_clock_that_is_set_loses_nobody(
     tmp_path: Path, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who is away keeps the seat where the time of day jumps, as when NTP sets it."""
+    """A peer that is away keeps its seat if the time of day jumps, as when NTP sets it."""
     monkeypatch.setattr("signaling.server.TICK_SECONDS", 0.02)
     async with (
         running_server(OPEN, tmp_path) as server,
@@ -334,7 +336,7 @@ async def test_a_clock_that_is_set_loses_nobody(
 
         monkeypatch.setattr(server.hub._rooms, "_unix_time", unix_time)
         monkeypatch.setattr(time, "time", lambda: tomorrow)
-        for _ in range(2):  # Of two that begin after the jump one is over.
+        for _ in range(2):  # When the second tick after the jump begins, the first is over.
             await asyncio.wait_for(ticks.acquire(), SECONDS)
         assert server.health()["senders"] == 1
 
@@ -342,7 +344,7 @@ async def test_a_clock_that_is_set_loses_nobody(
 async def test_a_resume_replaces_a_connection_that_still_seems_open(
     tmp_path: Path, transport: Transport, other_transport: Transport
 ) -> None:
-    """The older connection is closed with 4001, and nobody is told that anyone left."""
+    """The older connection is closed with 4001, and nobody is told that a peer left."""
     async with (
         running_server(OPEN, tmp_path) as server,
         transport(server.receiver_link) as receiver,

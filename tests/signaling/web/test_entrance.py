@@ -19,6 +19,7 @@ from signaling.web.entrance import TlsEntrance
 from signaling.web.hosts import Proxies
 from signaling.web.open_streams import OpenStreams
 from signaling.web.port import Port, bind
+from tests.signaling.transport.raw import SECONDS
 
 
 class Echo(RequestHandler):
@@ -89,8 +90,8 @@ async def test_stun_inside_tls_is_handed_to_turn_with_its_first_byte(tmp_path: P
             "127.0.0.1", port.number, ssl=trusting(tmp_path)
         )
         writer.write(b"\x00\x01rest")
-        stream, first = await asyncio.wait_for(streams.get(), 5)
-        rest = await asyncio.wait_for(stream.read_bytes(5), 5)
+        stream, first = await asyncio.wait_for(streams.get(), SECONDS)
+        rest = await asyncio.wait_for(stream.read_bytes(5), SECONDS)
         assert first + rest == b"\x00\x01rest"
         stream.close()
         writer.close()
@@ -102,7 +103,7 @@ async def test_a_client_that_is_silent_inside_tls_is_closed_in_time(tmp_path: Pa
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", port.number, ssl=trusting(tmp_path)
         )
-        assert await asyncio.wait_for(reader.read(1), 5) == b""
+        assert await asyncio.wait_for(reader.read(1), SECONDS) == b""
         writer.close()
 
 
@@ -111,7 +112,7 @@ async def test_a_handshake_that_stops_is_closed_in_time(tmp_path: Path) -> None:
     async with entrance(tmp_path, silence=0.2) as (port, _streams):
         reader, writer = await asyncio.open_connection("127.0.0.1", port.number)
         writer.write(b"\x16\x03\x01")
-        assert await asyncio.wait_for(reader.read(1), 5) == b""
+        assert await asyncio.wait_for(reader.read(1), SECONDS) == b""
         writer.close()
 
 

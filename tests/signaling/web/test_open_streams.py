@@ -13,6 +13,7 @@ from signaling.config import Limits
 from signaling.web import open_streams
 from signaling.web.hosts import Proxies
 from signaling.web.open_streams import OpenStreams, WatchedStream
+from tests.signaling.transport.raw import SECONDS
 
 ADDRESS = "192.0.2.1"
 
@@ -45,7 +46,7 @@ async def test_whoever_takes_something_each_time_goes_on_and_whoever_takes_nothi
             known._sweep()
             assert not stream.closed()
             sent = stream.sent
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(SECONDS):
                 while stream.sent == sent:
                     await asyncio.get_running_loop().sock_recv(theirs, 4096)
         known._sweep()
@@ -75,7 +76,7 @@ async def test_nothing_runs_where_nobody_is_connected(monkeypatch: pytest.Monkey
     for _ in range(2):
         async with watched(known):
             assert known._timer is not None
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SECONDS):
             while known._timer is not None:
                 await asyncio.sleep(0.01)
 

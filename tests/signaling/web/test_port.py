@@ -14,6 +14,7 @@ from signaling.setup_error import SetupError
 from signaling.web import port
 from signaling.web.port import Port, bind
 from tests.loopback import ATTACKER, PHONE, needs_addresses
+from tests.signaling.transport.raw import SECONDS
 
 
 class Taker:
@@ -26,7 +27,7 @@ class Taker:
         self.taken.put_nowait(connection)
 
     async def next(self) -> socket.socket:
-        return await asyncio.wait_for(self.taken.get(), 5)
+        return await asyncio.wait_for(self.taken.get(), SECONDS)
 
 
 class Faulty(socket.socket):
@@ -82,7 +83,7 @@ async def connect(
 async def ended(reader: asyncio.StreamReader) -> bool:
     """Whether the other side closes the connection; waits for it."""
     try:
-        return await asyncio.wait_for(reader.read(1), 5) == b""
+        return await asyncio.wait_for(reader.read(1), SECONDS) == b""
     except ConnectionResetError:
         return True
 
@@ -243,7 +244,7 @@ async def test_closing_while_it_waits_for_sockets_ends_it() -> None:
     faulty = Faulty(bind("127.0.0.1", 0, "server.port"), errno.EMFILE, times=1)
     async with listening(listener=faulty) as (opened, _tls, _http):
         _reader, writer = await connect(opened.number)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SECONDS):
             while faulty.times:
                 await asyncio.sleep(0.01)
     assert faulty.fileno() == -1
