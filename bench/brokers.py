@@ -1,7 +1,7 @@
 """Runs the signaling servers to be measured, each in a process of its own on one core.
 
 Owns their processes, the limits that are raised for a measurement, and what /proc says of them.
-Linux only. Imports `bench.servers` and `bench.systems`.
+Linux only.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Measures the pages in real browsers, beside PeerJS, and prints tables.
 
-Owns the command and the order in which things are measured. Imports the other modules of `bench`.
+Owns the command and the order in which things are measured.
 """
 
 import argparse
@@ -82,7 +82,7 @@ _QUICK = Plan(1, 4.0, (SLOW, VERY_LOSSY), 7.0, 5.0)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; 0, or 2 for what the user can mend."""
+    """Run the command line; 0, or 2 for a mistake that the user can fix."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.browser",
         description=_DESCRIPTION,

@@ -1,6 +1,6 @@
 """The tables of what the browsers showed, and the notes under them.
 
-Owns how results are shown, and the aims. Imports `bench.figures` and `bench.networks`.
+Owns how results are shown, and the aims.
 """
 
 import math

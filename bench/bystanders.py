@@ -1,6 +1,6 @@
 """How busy the machine is with what does not belong to a measurement.
 
-Owns counting other processes' CPU time. Linux only. Imports nothing of the project.
+Owns counting other processes' CPU time. Linux only.
 """
 
 import ctypes

@@ -1,6 +1,6 @@
 """The camera of a measurement: a file that Chromium plays, noisy, its frames numbered.
 
-Owns how it looks; `watch.js` reads the numbers back. Imports nothing of the project.
+Owns how it looks; `watch.js` reads the numbers back.
 """
 
 import random

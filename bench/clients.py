@@ -1,6 +1,6 @@
 """Two TURN clients of one relay, each with an allocation and a channel to the other.
 
-Owns as much of a TURN client (RFC 8656) as that takes. Imports `turn.stun` and `bench.load`.
+Owns as much of a TURN client (RFC 8656) as that takes.
 """
 
 import hashlib

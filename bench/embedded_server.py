@@ -1,7 +1,6 @@
 """The embedded relay alone in a process, for a measurement; `bench.servers` starts it.
 
-Prints one line of JSON, its port and two logins, and serves until its standard input ends. Imports
-`turn`.
+Prints one line of JSON, its port and two logins, and serves until its standard input ends.
 """
 
 import asyncio

@@ -1,8 +1,7 @@
 """The load: datagrams at a steady rate from one connected UDP socket, counted at another.
 
 Owns batched sending and receiving (sendmmsg and recvmmsg through ctypes, since a call of Python's
-own for each datagram would be the bottleneck), the pace, and what is counted. Linux only. Imports
-nothing of the project.
+own for each datagram would be the bottleneck), the pace, and what is counted. Linux only.
 """
 
 import ctypes

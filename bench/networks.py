@@ -1,6 +1,6 @@
 """A phone and a laptop on one Wi-Fi that is slow or loses packets.
 
-Owns the conditions and how they are made. Imports the tests' namespaces.
+Owns the conditions and how they are made.
 """
 
 from dataclasses import dataclass

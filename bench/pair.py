@@ -1,6 +1,6 @@
 """Two browsers, a phone's and a laptop's, and one run: both pages opened and watched.
 
-Owns the browsers' arguments and what is collected from both pages. Imports `bench.camera`.
+Owns the browsers' arguments and what is collected from both pages.
 """
 
 import asyncio

@@ -1,7 +1,4 @@
-"""Clients of the signaling servers: what they say, in this project's protocol and in PeerJS's.
-
-Imports `bench.wires`.
-"""
+"""Clients of the signaling servers: what they say, in this project's protocol and in PeerJS's."""
 
 import asyncio
 import json

@@ -1,6 +1,6 @@
 """What is measured of one signaling server: idle peers, forwarding, and setting up sessions.
 
-Owns the loads and what they count. Imports `bench.brokers` and `bench.peers`.
+Owns the loads and what they count.
 """
 
 import asyncio

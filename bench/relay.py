@@ -1,6 +1,6 @@
 """Measures the embedded relay and coturn side by side, and prints a table.
 
-Owns the command and the order in which things are measured. Imports the other modules of `bench`.
+Owns the command and the order in which things are measured.
 """
 
 import argparse
@@ -37,7 +37,7 @@ example:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; 0, or 2 for what the user can mend."""
+    """Run the command line; 0, or 2 for a mistake that the user can fix."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.relay",
         description=_DESCRIPTION,

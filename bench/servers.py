@@ -1,6 +1,6 @@
 """Runs the relays to be measured, each in a process of its own on one core.
 
-Owns their processes and coturn's configuration. Imports `turn` and `bench.clients`.
+Owns their processes and coturn's configuration.
 """
 
 import json

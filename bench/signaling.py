@@ -1,6 +1,6 @@
 """Measures the signaling server beside PeerJS's, and prints a table; or lets peers come and go.
 
-Owns the command and the table. Imports the other modules of `bench`.
+Owns the command and the table.
 """
 
 import argparse
@@ -72,7 +72,12 @@ _COLUMNS = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; 0, 1 where a soak ends in doubt, or 2 for what the user can mend."""
+    """Run the command line.
+
+    Returns
+    -------
+    The exit code: 0, 1 if a soak ends in doubt, or 2 for a mistake that the user can fix.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m bench.signaling",
         description=_DESCRIPTION,

@@ -1,7 +1,7 @@
 """This project's signaling server in a process, for a measurement; `bench.brokers` starts it.
 
 Prints one line of JSON, its port for plain HTTP, and serves until its standard input ends; answers
-each line there with one of JSON, how many asyncio tasks there are. Imports `signaling`.
+each line there with one of JSON, how many asyncio tasks there are.
 """
 
 import asyncio

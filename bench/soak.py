@@ -1,7 +1,7 @@
 """Lets peers come, talk, break off, resume and go over both transports, for as long as is asked.
 
 Owns that load, and the judgement whether the server's memory, tasks, threads and descriptors stay
-flat. Imports `bench.brokers` and `bench.phases`.
+flat.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """The systems to be measured: this project's command, PeerJS, and coturn for the former to use.
 
-Owns their processes. Imports `bench.pair` and the tests' coturn.
+Owns their processes.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """The table of what was measured, and the notes under it.
 
-Owns how results are shown. Imports `bench.load`, `bench.servers` and `bench.trials`.
+Owns how results are shown.
 """
 
 import platform

@@ -1,7 +1,6 @@
 """Trials of a relay: how much it carries, at what cost, how fast.
 
-Owns what one relay is put through and what is found of it. Imports `bench.load` and
-`bench.servers`.
+Owns what one relay is put through and what is found of it.
 """
 
 import os

@@ -1,7 +1,7 @@
 """What carries messages of many light clients: a bare WebSocket, or an event stream and POSTs.
 
 Owns as much of RFC 6455, and of HTTP, as a load generator needs: no call of a library for each
-message. Imports nothing of the project.
+message.
 """
 
 import asyncio

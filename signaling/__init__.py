@@ -1,3 +1,3 @@
-"""The signaling server: rooms, protocol, pages, HTTPS. Imports `turn`; touches no media."""
+"""The signaling server: rooms, protocol, pages, HTTPS."""
 
 __version__ = "0.1.0"

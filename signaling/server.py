@@ -178,8 +178,8 @@ class SignalingServer:
         if self.config.server.tls != "local-ca":
             return []
         lines = [
-            "  The phone warns once that it does not know this laptop's certificate: continue,",
-            f"  or trust it for good at {self._trust_address()}",
+            "  The phone warns about this laptop's certificate: continue past the warning,",
+            f"  or install the certificate: {self._trust_address()}",
         ]
         if _is_loopback(self.public_origin()):
             lines.append("  No network was found: connect this laptop to the phone's Wi-Fi.")

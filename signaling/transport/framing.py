@@ -2,7 +2,6 @@
 
 Owns the close codes of a connection that fails: Tornado only cuts it off, so that neither client
 nor log can tell a broken frame from a broken network. Reaches into Tornado; the tests notice.
-Imports nothing of the project.
 """
 
 from asyncio import Future

@@ -1,7 +1,8 @@
-"""Where transports meet rooms: text comes in, deliveries go into outboxes.
+"""Where transports meet rooms: text comes in, and what follows goes into outboxes.
 
 Every transport connects here and looks the same to `rooms`. Owns the connections, their rate
-limit and their outboxes, also those of peers that are away; maps a `Refusal` to the wire, once.
+limit and their outboxes, including those of peers that are away. Turns a `Refusal` into an error
+message; nothing else does.
 """
 
 import asyncio
@@ -50,7 +51,7 @@ class Connection:
     Attributes
     ----------
     peer_id: whom its messages are from. The hub changes it when the client resumes as an earlier
-        peer, so a transport that wants it (for a log line) reads it anew each time.
+        peer, so a transport that wants it (for a log line) reads it each time.
     origin: scheme, host and port by which the client reached the server.
     address: the client's IP address, by which it is counted.
     transport: what carries it, as the metrics name it.
@@ -133,8 +134,8 @@ class Hub:
         Raises
         ------
         Refusal: there are too many connections (too-many-connections). Nothing is held for this
-            client: its transport sends `error_text(refusal)` and closes with POLICY_VIOLATION and
-            the code as the reason, and calls `disconnect` never.
+            client: its transport sends `error_text(refusal)`, closes with POLICY_VIOLATION and the
+            code as the reason, and does not call `disconnect`.
         """
         limits, now = self._limits, self._clock()
         try:
@@ -173,13 +174,13 @@ class Hub:
             self._refuse(connection, refusal)
 
     def disconnect(self, connection: Connection, left: bool) -> None:
-        """A client is gone. Saying so twice, or after `drop`, is harmless; a goodbye that was
-        slower than the cut still counts.
+        """A client is gone. Saying so twice, or after `drop`, is harmless. A goodbye that arrives
+        after the connection was cut still counts.
 
         Parameters
         ----------
         left: it has said goodbye, and the others are told that it has left. Otherwise it was cut
-            off, or answers nothing any more: it is away, and may resume.
+            off, or no longer answers: it is away, and may resume.
         """
         peer_id = connection.peer_id
         if not self._is_current(connection):
@@ -212,7 +213,7 @@ class Hub:
 
         Parameters
         ----------
-        patience: seconds after which those that do not go are left to themselves.
+        patience: seconds to wait for them at most.
         """
         for connection in self._connections.values():
             connection.outbox.end(GOING_AWAY, "The server is stopping.")
@@ -282,7 +283,7 @@ class Hub:
         older = self._connections.get(peer_id)
         if older is not None:
             self._forget(older)
-            # It is nobody now: its own end must not end this peer.
+            # It belongs to no peer now: its own end must not end this peer.
             older.peer_id = fresh_id
             seat = self._keep_seat(older, lasting=False)
             older.drop(REPLACED, "replaced")

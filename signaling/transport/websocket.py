@@ -22,7 +22,7 @@ from signaling.transport.outbox import Ending
 
 log = logging.getLogger(__name__)
 
-MAX_FRAME = 4
+FRAME_FACTOR = 4
 """How many times the message limit Tornado takes before it closes with 1009: up to there the
 client gets an error message and keeps its connection."""
 

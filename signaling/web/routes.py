@@ -17,7 +17,7 @@ from signaling.config import Config
 from signaling.metrics import Metrics
 from signaling.transport import events
 from signaling.transport.hub import Hub
-from signaling.transport.websocket import MAX_FRAME, SocketHandler
+from signaling.transport.websocket import FRAME_FACTOR, SocketHandler
 from signaling.web import pages, reports, trust
 from signaling.web.headers import SecurityHeaders, StrictSecurityHeaders
 from signaling.web.hosts import Hosts, Proxies
@@ -77,7 +77,7 @@ def main_site(
             config,
             rules,
             default_handler_class=pages.NothingHereHandler,
-            websocket_max_message_size=limits.message_bytes * MAX_FRAME,
+            websocket_max_message_size=limits.message_bytes * FRAME_FACTOR,
         )
     )
 

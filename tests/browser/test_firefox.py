@@ -135,7 +135,7 @@ async def test_chromium_shows_the_picture_of_firefox(
 
 
 # Firefox's made camera takes any applyConstraints and changes nothing. Here it refuses instead, as
-# a camera may, and the page opens it anew with the wanted size.
+# a camera may, and the page opens it again with the wanted size.
 REFUSES_CHANGES = """
     MediaStreamTrack.prototype.applyConstraints = () =>
         Promise.reject(new DOMException("made camera", "OverconstrainedError"));

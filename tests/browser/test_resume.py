@@ -1,4 +1,4 @@
-"""The stream that does not die: what breaks around a picture is mended, and it plays on."""
+"""The stream that does not die: whatever breaks around it is repaired, and it goes on."""
 
 import asyncio
 import contextlib

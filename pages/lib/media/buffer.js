@@ -1,6 +1,5 @@
 /**
  * How long media waits before it is shown: none by default, more on a link that shakes. Remembers what was chosen.
- * Imports nothing.
  */
 
 /** In milliseconds; browsers take up to 4000. */

@@ -1,5 +1,5 @@
 /**
- * The camera and the microphone. Imports types only; knows neither pages nor peers.
+ * The camera and the microphone. Knows neither pages nor peers.
  */
 
 /** @typedef {import("../signaling/protocol.js").Facing} Facing */

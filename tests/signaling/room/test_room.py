@@ -1,4 +1,4 @@
-"""One room: who meets whom, who makes the offers, and for whom a message is."""
+"""One room: who meets whom, who makes the offers, and who a message is for."""
 
 import pytest
 from hypothesis import given

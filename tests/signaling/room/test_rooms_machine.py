@@ -117,7 +117,7 @@ class RoomsMachine(RuleBasedStateMachine):
 
     @rule(target=peers, peer=peers, role=st.sampled_from(ROLES), room=st.sampled_from(ROOMS))
     def resume(self, peer: str, role: str, room: str) -> object:
-        """With the token of a peer that was here, or was made anew in another room or role."""
+        """With the token of a peer that was here, or a new one in another room or role."""
         fresh, seat = self.fresh_id(), Seat(room, role)
         here = self.model.get(peer)
         if here is not None and (here.room, here.role) != (room, role):
