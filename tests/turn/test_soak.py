@@ -17,7 +17,7 @@ LENGTHS = (0.2, 0.8)
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts descriptors in /proc")
 async def test_calls_that_come_and_go_leave_nothing_behind() -> None:
     """After calls over UDP and TCP, ended with and without a goodbye, no allocation, connection,
-    task or descriptor is left, and the packets have arrived. `bench.relay_soak` takes longer."""
+    task or descriptor is left, and the packets have arrived. `bench.relay.soak` takes longer."""
     calls: list[Call] = []
     free_port()  # Opens a socket the first time, and keeps it.
     tasks, files = len(asyncio.all_tasks()), descriptors()

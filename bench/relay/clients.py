@@ -1,7 +1,4 @@
-"""Two TURN clients of one relay, each with an allocation and a channel to the other.
-
-Owns as much of a TURN client (RFC 8656) as that takes.
-"""
+"""Two TURN clients of one relay, each with an allocation and a channel to the other (RFC 8656)."""
 
 import hashlib
 import secrets
@@ -10,7 +7,7 @@ import socket
 import struct
 from dataclasses import dataclass, field
 
-from bench.load import PAYLOAD_BYTES, Pair, connected
+from bench.relay.load import PAYLOAD_BYTES, Pair, connected
 from turn import stun
 from turn.stun import Attribute, Kind, Method
 
@@ -21,12 +18,12 @@ _UDP = bytes((17, 0, 0, 0))
 
 
 class ClientError(Exception):
-    """The relay did not do what was asked; the message says what."""
+    """The relay did not do what a client asked for. The message says what."""
 
 
 @dataclass(frozen=True)
 class Login:
-    """A user name and the password that belongs to it."""
+    """A user name and its password."""
 
     username: str
     password: str = field(repr=False)
@@ -40,7 +37,7 @@ class _Client:
         self._key: bytes | None = None
 
     def allocate(self) -> bytes:
-        """Make an allocation; its relayed address as 'port, address' in network order."""
+        """Make an allocation. Returns the port and address of its relay side, in network order."""
         wanted = [(Attribute.REQUESTED_TRANSPORT, _UDP)]
         refused = self._ask(Method.ALLOCATE, wanted)
         realm, nonce = refused.get(Attribute.REALM), refused.get(Attribute.NONCE)
@@ -48,7 +45,7 @@ class _Client:
             raise ClientError("The relay did not ask for credentials.")
         name = self._login.username.encode()
         secret = name + b":" + realm + b":" + self._login.password.encode()
-        # The mechanism fixes MD5 (RFC 8489 section 9.2.2).
+        # The protocol requires MD5 (RFC 8489 section 9.2.2).
         self._key = hashlib.md5(secret, usedforsecurity=False).digest()
         self._signing = [
             (Attribute.USERNAME, name),
@@ -59,11 +56,11 @@ class _Client:
         address = granted.get(Attribute.XOR_RELAYED_ADDRESS)
         found = address and stun.read_xor_address(address, granted.transaction)
         if not found:
-            raise ClientError("The relay named no relayed address.")
+            raise ClientError("The relay did not tell the relayed address.")
         return struct.pack("!H", found[1]) + found[0].packed
 
     def bind(self, peer: bytes) -> None:
-        """Bind the channel to a peer, given as from `allocate`."""
+        """Bind the channel to a peer, given as `allocate` returns it."""
         host, port = socket.inet_ntoa(peer[2:]), int.from_bytes(peer[:2], "big")
         transaction = secrets.token_bytes(12)
         attributes = [
@@ -79,7 +76,7 @@ class _Client:
         if answer.kind is not Kind.SUCCESS:
             code = answer.get(Attribute.ERROR_CODE) or bytes(4)
             reason = code[4:].decode(errors="replace")
-            raise ClientError(f"{method.name} was refused: {code[2]}{code[3]:02} {reason}")
+            raise ClientError(f"The relay refused {method.name}: {code[2]}{code[3]:02} {reason}")
         return answer
 
     def _ask(
@@ -99,12 +96,12 @@ class _Client:
 
 
 def relayed_pair(server: tuple[str, int], logins: tuple[Login, Login]) -> Pair:
-    """Make two allocations on one relay, bound to each other, and return their sockets.
+    """Make two allocations on one relay, connect them by channels, and return their sockets.
 
     Raises
     ------
-    ClientError: the relay refuses or is silent.
-    OSError: it is not there.
+    ClientError: the relay refuses, or does not answer.
+    OSError: nothing listens there.
     """
     one, other = (_Client(server, login) for login in logins)
     addresses = one.allocate(), other.allocate()

@@ -22,13 +22,13 @@ Linux only."""
 
 _EXAMPLE = """\
 example:
-  .venv/bin/python -m bench.relay_soak --seconds 600"""
+  .venv/bin/python -m bench.relay.soak --seconds 600"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; 0 where nothing is left, 1 where something is."""
     parser = argparse.ArgumentParser(
-        prog="python -m bench.relay_soak",
+        prog="python -m bench.relay.soak",
         description=_DESCRIPTION,
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -1,28 +1,26 @@
-"""What carries messages of many light clients: a bare WebSocket, or an event stream and POSTs.
-
-Owns as much of RFC 6455, and of HTTP, as a load generator needs: no call of a library for each
-message.
-"""
+"""The connections of many light clients: WebSockets, or event streams and POSTs."""
 
 import asyncio
-import struct
 from collections.abc import Callable
 from typing import Protocol
+
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+from websockets.uri import WebSocketURI, parse_uri
 
 HOST = "127.0.0.1"
 
 Take = Callable[[bytes], None]
-"""Takes one message that has come."""
-
-_TEXT, _CLOSE, _PING, _PONG = 0x1, 0x8, 0x9, 0xA  # RFC 6455 11.8
+"""Receives one message."""
 
 
 class Wire(Protocol):
-    """Carries one client's messages.
+    """The connection of one client.
 
     Attributes
     ----------
-    lost: whether it has ended without being asked to.
+    lost: whether it has ended without `close` or `abort`.
     """
 
     lost: bool
@@ -34,41 +32,43 @@ class Wire(Protocol):
         """Say goodbye."""
 
     def abort(self) -> None:
-        """End it without a word."""
+        """End it without saying goodbye."""
 
 
 class WebSocketWire(asyncio.Protocol):
-    """A WebSocket. Its frames are masked with zeros, which is allowed and costs nothing."""
+    """A WebSocket.
 
-    def __init__(self, take: Take) -> None:
+    `websockets` does the protocol without I/O, because its own asyncio client needs more CPU time
+    than some of the servers that this measures.
+    """
+
+    def __init__(self, uri: WebSocketURI, take: Take) -> None:
         self.lost = False
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._take = take
-        self._buffer = bytearray()
         self._closing = False
+        self._protocol = ClientProtocol(uri)
         self._transport: asyncio.Transport
 
     @classmethod
     async def open(cls, port: int, path: str, take: Take) -> "WebSocketWire":
         """Connect, and wait for the end of the handshake."""
+        uri = parse_uri(f"ws://{HOST}:{port}{path}")
         loop = asyncio.get_running_loop()
-        transport, wire = await loop.create_connection(lambda: cls(take), HOST, port)
-        transport.write(
-            f"GET {path} HTTP/1.1\r\nHost: {HOST}:{port}\r\nUpgrade: websocket\r\n"
-            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
-        )
+        _, wire = await loop.create_connection(lambda: cls(uri, take), HOST, port)
         await wire.opened
         return wire
 
     def send(self, text: str) -> None:
         """Send a message."""
-        self._frame(_TEXT, text.encode())
+        self._protocol.send_text(text.encode())
+        self._flush()
 
     def close(self) -> None:
         """Send a close frame; the server closes the socket."""
         self._closing = True
-        self._frame(_CLOSE, struct.pack("!H", 1000))
+        self._protocol.send_close(1000)
+        self._flush()
 
     def abort(self) -> None:
         """Close the socket."""
@@ -79,6 +79,8 @@ class WebSocketWire(asyncio.Protocol):
         """Asyncio's hook."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101
         self._transport = transport
+        self._protocol.send_request(self._protocol.connect())
+        self._flush()
 
     def connection_lost(self, _error: Exception | None) -> None:
         """Asyncio's hook."""
@@ -88,53 +90,32 @@ class WebSocketWire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Asyncio's hook."""
-        self._buffer += data
+        self._protocol.receive_data(data)
         if not self.opened.done():
-            head, end, rest = self._buffer.partition(b"\r\n\r\n")
-            if not end:
-                return
-            if b" 101 " not in head.partition(b"\r\n")[0]:
-                self.opened.set_exception(ConnectionError(head.decode()))
-                return
-            self._buffer = rest
+            self._end_handshake()
+        for event in self._protocol.events_received():
+            # No server here sends a message in fragments.
+            if isinstance(event, Frame) and event.opcode is Opcode.TEXT:
+                self._take(bytes(event.data))
+        self._flush()
+
+    def _end_handshake(self) -> None:
+        if (error := self._protocol.handshake_exc) is not None:
+            self.opened.set_exception(ConnectionError(str(error)))
+        elif self._protocol.state is not State.CONNECTING:
             self.opened.set_result(None)
-        while self._take_frame():
-            pass
 
-    def _take_frame(self) -> bool:
-        """Take one whole frame from the buffer; False where there is none."""
-        buffer = self._buffer
-        if len(buffer) < 2:
-            return False
-        size, start = buffer[1], 2
-        if size == 126 and len(buffer) >= 4:
-            size, start = struct.unpack_from("!H", buffer, 2)[0], 4
-        elif size == 127 and len(buffer) >= 10:
-            size, start = struct.unpack_from("!Q", buffer, 2)[0], 10
-        elif size >= 126:
-            return False
-        if len(buffer) < start + size:
-            return False
-        payload = bytes(buffer[start : start + size])
-        opcode = buffer[0] & 0x0F
-        del buffer[: start + size]
-        if opcode == _TEXT:
-            self._take(payload)
-        elif opcode == _PING:
-            self._frame(_PONG, payload)
-        return True
-
-    def _frame(self, opcode: int, payload: bytes) -> None:
-        size = len(payload)
-        if size < 126:
-            head = struct.pack("!BB", 0x80 | opcode, 0x80 | size)
-        else:
-            head = struct.pack("!BBH", 0x80 | opcode, 0x80 | 126, size)
-        self._transport.write(head + bytes(4) + payload)
+    def _flush(self) -> None:
+        """Send what the protocol wants to send, also its answers to pings."""
+        for data in self._protocol.data_to_send():
+            if data:
+                self._transport.write(data)
+            else:  # The end of the stream.
+                self._transport.close()
 
 
 class HttpWire(asyncio.Protocol):
-    """An event stream, and a second connection for POSTs, which are not waited for."""
+    """An event stream, and a second connection for POSTs, whose answers nobody waits for."""
 
     def __init__(self, port: int, take: Take) -> None:
         self.lost = False
@@ -190,7 +171,7 @@ class HttpWire(asyncio.Protocol):
         self._buffer += data
         while b"\n\n" in self._buffer:
             block, _, self._buffer = self._buffer.partition(b"\n\n")
-            # Between the events stand the sizes of the chunks, which are no fields.
+            # The lines between the events are sizes of chunks, and have no colon.
             lines = (line.partition(b": ") for line in bytes(block).split(b"\n"))
             fields = {name: value for name, colon, value in lines if colon}
             self._take_event(fields.get(b"event", b""), fields[b"data"])
@@ -238,7 +219,7 @@ class HttpWire(asyncio.Protocol):
 
 
 class _Posts(asyncio.Protocol):
-    """The connection for POSTs, kept open as a browser does. What is answered shows elsewhere."""
+    """The connection for POSTs, kept open as in a browser. Their answers are ignored."""
 
     closed = False
 

@@ -1,11 +1,11 @@
-"""Clients of the signaling servers: what they say, in this project's protocol and in PeerJS's."""
+"""Clients of the signaling servers, which speak this project's protocol or PeerJS's."""
 
 import asyncio
 import json
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from bench.wires import HttpWire, WebSocketWire, Wire
+from bench.signaling.wires import HttpWire, WebSocketWire, Wire
 
 ANSWER_SECONDS = 10.0
 
@@ -16,19 +16,19 @@ _OTHER = {"sender": "receiver", "receiver": "sender"}
 
 
 class Dialect(Protocol):
-    """How one of the servers is spoken to."""
+    """The protocol of one of the servers."""
 
     title: str
 
     @property
     def heartbeat(self) -> str | None:
-        """What a client sends from time to time; None where the server asks instead."""
+        """What a client sends from time to time; None if the server asks instead."""
 
     async def open(self, port: int, room: str, role: str, take: Callable[[bytes], None]) -> Wire:
         """Connect."""
 
     def greeting(self, room: str, role: str, resume: str | None) -> str | None:
-        """What a client says first."""
+        """What a client sends first; None if the server speaks first."""
 
     def message(self, kind: str, text: str, room: str, role: str) -> str:
         """An offer, answer or candidate from the client of this role."""
@@ -63,7 +63,7 @@ class Lenscast:
         return json.dumps({**fields, "resume": resume} if resume else fields)
 
     def message(self, kind: str, text: str, _room: str, _role: str) -> str:
-        """The room holds one other: nobody needs naming."""
+        """A message to the only other peer in the room, which need not be named."""
         if kind != "candidate":
             return json.dumps({"type": kind, "sdp": text})
         candidate = {"candidate": text, "sdpMid": "0", "sdpMLineIndex": 0}
@@ -89,16 +89,16 @@ class PeerJs:
     heartbeat = '{"type": "HEARTBEAT"}'
 
     async def open(self, port: int, room: str, role: str, take: Callable[[bytes], None]) -> Wire:
-        """Connect; the address says who it is."""
+        """Connect. The URL says which client this is."""
         query = f"key=peerjs&id={room}-{role}&token={room}&version=1.5.5"
         return await WebSocketWire.open(port, f"/peerjs/peerjs?{query}", take)
 
     def greeting(self, _room: str, _role: str, _resume: str | None) -> str | None:
-        """Nothing: the server speaks first."""
+        """None, because the server speaks first."""
         return None
 
     def message(self, kind: str, text: str, room: str, role: str) -> str:
-        """To the other of the pair, as PeerJS's client writes it."""
+        """A message to the other peer of the pair, as PeerJS's client writes it."""
         payload: dict[str, object] = {"type": "media", "connectionId": f"mc_{room}"}
         if kind == "candidate":
             payload["candidate"] = {"candidate": text, "sdpMid": "0", "sdpMLineIndex": 0}
@@ -126,9 +126,9 @@ class Peer:
 
     Attributes
     ----------
-    resume: what it may come back with.
+    resume: the token with which it may come back.
     on_candidate: called with the text of each candidate.
-    errors: the codes of the errors it was told.
+    errors: the codes of the errors that it has received.
     """
 
     def __init__(self, dialect: Dialect, room: str, role: str) -> None:
@@ -149,7 +149,7 @@ class Peer:
 
         Raises
         ------
-        TimeoutError, ConnectionError: the server does not have it.
+        TimeoutError, ConnectionError: the server does not answer, or refuses.
         """
         peer = cls(dialect, room, role)
         welcome = peer.expect("welcome")
@@ -162,7 +162,7 @@ class Peer:
 
     @property
     def lost(self) -> bool:
-        """Whether the connection has ended, though nobody asked for it."""
+        """Whether the connection has ended without `leave` or `break_off`."""
         return self._wire.lost
 
     def expect(self, kind: str) -> "asyncio.Future[str]":
@@ -171,7 +171,7 @@ class Peer:
         return self._expected[kind]
 
     def send(self, kind: str, text: str) -> None:
-        """Send an offer, answer or candidate to the other of the pair."""
+        """Send an offer, answer or candidate to the other peer of the pair."""
         self._wire.send(self._dialect.message(kind, text, self._room, self._role))
 
     def beat(self) -> None:
@@ -184,7 +184,7 @@ class Peer:
         self._wire.close()
 
     def break_off(self) -> None:
-        """End the connection without a word."""
+        """End the connection without saying goodbye."""
         self._wire.abort()
 
     def _take(self, data: bytes) -> None:
@@ -198,7 +198,7 @@ class Peer:
 
 
 async def set_up(sender: Peer, receiver: Peer) -> None:
-    """An offer and its answer.
+    """Exchange an offer and an answer.
 
     Raises
     ------

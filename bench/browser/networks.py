@@ -1,13 +1,10 @@
-"""A phone and a laptop on one Wi-Fi that is slow or loses packets.
-
-Owns the conditions and how they are made.
-"""
+"""A phone and a laptop on the same Wi-Fi, which is slow or loses packets."""
 
 from dataclasses import dataclass
 
 from tests.network.hosts import Host, Network
 
-_PACKET = 1600  # a full one with its Ethernet header, in bytes
+_PACKET = 1600  # Bytes; enough for a full packet with its Ethernet header.
 
 
 @dataclass(frozen=True)
@@ -16,8 +13,8 @@ class Condition:
 
     Attributes
     ----------
-    rate: of what the phone sends, as tc writes it; "" for no limit. At most 30 ms may queue.
-    loss: percent of UDP packets lost in each direction.
+    rate: the limit for what the phone sends, in tc's notation; "" for none. 30 ms may queue.
+    loss: percentage of UDP packets lost in each direction.
     """
 
     title: str
@@ -33,11 +30,11 @@ CONDITIONS = (SLOW, MEDIUM, LOSSY, VERY_LOSSY)
 
 
 class Wifi:
-    """Both hosts and what joins them.
+    """Both hosts and the Wi-Fi between them.
 
     Parameters
     ----------
-    network: where it is made; ends it too.
+    network: where to make them; it also removes them.
     """
 
     def __init__(self, network: Network) -> None:
@@ -47,13 +44,13 @@ class Wifi:
         network.plug(self.laptop, self._wifi, "192.168.1.3/24")
 
     def begin(self, condition: Condition) -> None:
-        """Make the network so."""
+        """Make the network bad in this way."""
         if condition.rate:
-            # One packet at a time: a larger bucket would be a longer queue too.
+            # One packet at a time, because a larger bucket would also be a longer queue.
             bucket = ["rate", condition.rate, "burst", str(_PACKET), "latency", "30ms"]
             self._queue("replace", "tbf", *bucket)
         if condition.loss:
-            # What is dropped on its way out would be reported to the browser as an error.
+            # Dropping packets on their way out would show in the browser as an error.
             rule = f"meta l4proto udp numgen random mod 100 < {condition.loss} drop"
             for host in self._hosts():
                 host.add_rules("loss", rule, hook="input")

@@ -1,7 +1,4 @@
-"""Measures the embedded relay and coturn side by side, and prints a table.
-
-Owns the command and the order in which things are measured.
-"""
+"""The command `python -m bench.relay`: measures the embedded relay and coturn, prints a table."""
 
 import argparse
 import os
@@ -14,11 +11,14 @@ from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
 
-from bench.clients import ClientError, relayed_pair
-from bench.load import PAYLOAD_BYTES, Batches, LoadError, Pair, direct
-from bench.servers import Server, ServerError, embedded, running_coturn
-from bench.table import notes, table
-from bench.trials import Column, Latencies, flood, say, search, share
+from bench.relay.clients import ClientError, relayed_pair
+from bench.relay.load import PAYLOAD_BYTES, Batches, LoadError, Pair, direct
+from bench.relay.servers import embedded, running_coturn
+from bench.relay.table import notes, table
+from bench.relay.trials import Column, Latencies, flood, search, share
+from bench.shared.bystanders import Bystanders
+from bench.shared.processes import StartError
+from bench.shared.progress import say
 
 _SEARCH_LIMIT_SECONDS = 50.0
 _LATENCY_ROUNDS = 3
@@ -27,9 +27,10 @@ _LIMIT_SECONDS = 0.5
 _UNBOUNDED = 1e9
 
 _DESCRIPTION = f"""\
-Measure the embedded relay and coturn side by side: the same load over UDP, {PAYLOAD_BYTES}-byte
-payloads in ChannelData from one allocation to another of the same relay, on loopback. The relay
-has one core, the load generator another. Takes about 90 s; use an idle machine. Linux only."""
+Measure the embedded relay and coturn side by side. Both get the same load over UDP: packets with
+{PAYLOAD_BYTES} bytes of payload in ChannelData, from one allocation of the relay to another, on
+loopback. The relay has one core, the load generator another. Takes about 90 s. Use an idle machine.
+Linux only."""
 
 _EXAMPLE = """\
 example:
@@ -37,7 +38,7 @@ example:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; 0, or 2 for a mistake that the user can fix."""
+    """Run the command line. Returns 0, or 2 for an error that the user can fix."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.relay",
         description=_DESCRIPTION,
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         print(_measure())
-    except (ServerError, ClientError, LoadError, OSError) as error:
+    except (StartError, ClientError, LoadError, OSError) as error:
         print(f"bench.relay: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -59,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _measure() -> str:
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[-1]})
-    load = OtherLoad()
+    load = Bystanders()
     with ExitStack() as stack:
         straight = direct()
         stack.callback(straight.close)
@@ -76,15 +77,15 @@ def _measure() -> str:
         for _ in zip_longest(*(search(column, until) for column in columns)):
             pass
         flood(columns)
-        others = load.cores([column.server for column in columns])
+        others = load.cores()
     return "\n".join([*table(columns, base), "", *notes(limit, base, columns, len(cores), others)])
 
 
 def _limit(straight: Pair) -> float:
-    """What the load generator sends with nothing in the way, in packets per second."""
+    """How many packets per second the load generator sends without a relay."""
     runs = [Batches(straight).run(_UNBOUNDED, _LIMIT_SECONDS) for _ in range(_LIMIT_ROUNDS)]
     limit = max(run.rate for run in runs)
-    say(f"load generator with nothing in the way: {limit:,.0f} packets/s")
+    say(f"load generator without a relay: {limit:,.0f} packets/s")
     return limit
 
 
@@ -100,29 +101,6 @@ def _start(stack: ExitStack, core: int) -> list[Column]:
         stack.callback(pair.close)
         columns.append(Column(title, server, pair))
     return columns
-
-
-class OtherLoad:
-    """How busy the machine is with other things meanwhile."""
-
-    def __init__(self) -> None:
-        self._begin = time.monotonic()
-        self._busy = self._busy_seconds()
-        self._own = time.process_time()
-
-    def cores(self, servers: Sequence[Server]) -> float:
-        """How many cores were in use by neither this process nor the servers, started since."""
-        own = time.process_time() - self._own + sum(server.cpu_seconds() for server in servers)
-        others = self._busy_seconds() - self._busy - own
-        return max(0.0, others / (time.monotonic() - self._begin))
-
-    @staticmethod
-    def _busy_seconds() -> float:
-        # user, nice, system, idle, iowait, irq, softirq, steal (proc(5)). Interrupts are not
-        # counted: they are those of the load.
-        fields = Path("/proc/stat").read_text().partition("\n")[0].split()[1:9]
-        ticks = sum(int(value) for i, value in enumerate(fields) if i in (0, 1, 2, 7))
-        return ticks / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,6 @@
-"""Runs the relays to be measured, each in a process of its own on one core.
-
-Owns their processes and coturn's configuration.
-"""
+"""Runs the relays to be measured, each in its own process on one core."""
 
 import json
-import os
 import random
 import re
 import secrets
@@ -18,9 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
-from bench.clients import Login
+from bench.relay.clients import Login
+from bench.shared.processes import ROOT, StartError, cpu_seconds, pinned
 from turn import coturn, stun
 from turn.credentials import ephemeral
 from turn.stun import Kind, Method
@@ -29,40 +25,32 @@ HOST = "127.0.0.1"
 PEERS = ("one", "other")
 
 _START_SECONDS = 10.0
-_STOP_SECONDS = 5.0
 _RELAY_PORTS = 16
-_ROOT = Path(__file__).resolve().parent.parent
-
-
-class ServerError(Exception):
-    """A relay cannot be run; the message says why."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """A relay that runs, and two logins there."""
+    """A running relay, and two logins for it."""
 
     pid: int
     address: tuple[str, int]
     logins: tuple[Login, Login]
 
     def cpu_seconds(self) -> float:
-        """CPU time of all its threads so far, in user and in system mode."""
-        # The name, in brackets, may hold spaces. utime and stime are fields 14 and 15 (proc(5)).
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """CPU time of all its threads so far."""
+        return cpu_seconds(self.pid)
 
 
 @contextmanager
 def embedded(core: int) -> Iterator[Server]:
-    """The relay of this project, alone in a process."""
-    command = [sys.executable, "-m", "bench.embedded_server"]
-    with pinned(command, core, _ROOT) as process:
+    """Run this project's relay, alone in a process."""
+    command = [sys.executable, "-m", "bench.relay.embedded_process"]
+    with pinned(command, core, ROOT) as process:
         assert process.stdout is not None  # noqa: S101
         ready, _, _ = select.select([process.stdout], [], [], _START_SECONDS)
         line = process.stdout.readline() if ready else b""
         if not line:
-            raise ServerError("The embedded relay did not start; what it said stands above.")
+            raise StartError("The embedded relay did not start; its output is above.")
         told = json.loads(line)
         one, other = (Login(*login) for login in told["logins"])
         yield Server(process.pid, (HOST, told["port"]), (one, other))
@@ -70,24 +58,24 @@ def embedded(core: int) -> Iterator[Server]:
 
 @contextmanager
 def running_coturn(core: int, directory: Path) -> Iterator[Server]:
-    """Run coturn from the configuration that this project writes, but for two lines.
+    """Run coturn with the configuration that this project writes, except for two lines.
 
-    There is no limit of bandwidth, and one thread relays: it has one core.
+    It has no bandwidth limit, and only one relay thread, because it has one core.
 
     Parameters
     ----------
     core: the core it runs on.
-    directory: for its files; made if it is not there.
+    directory: for its files; created if necessary.
     """
     if shutil.which("turnserver") is None:
-        raise ServerError("coturn's turnserver is not on the PATH: apt install coturn")
+        raise StartError("coturn's turnserver is not on the PATH: apt install coturn")
     port = _free_ports()
     files = coturn.write(
         directory, [HOST], port=port, min_port=port + 1, max_port=port + _RELAY_PORTS
     )
     text, dropped = re.subn(r"(?m)^max-bps=.*\n", "", files.turnserver_conf.read_text())
     if dropped != 1:
-        raise ServerError("turnserver.conf limits bandwidth in another way than this knows.")
+        raise StartError("turnserver.conf should have one line with max-bps.")
     files.turnserver_conf.write_text(text + "relay-threads=1\n")
     secret = files.secret_file.read_text()
     command = ["turnserver", "-c", str(files.turnserver_conf)]
@@ -98,17 +86,8 @@ def running_coturn(core: int, directory: Path) -> Iterator[Server]:
         yield Server(p.pid, (HOST, port), logins)
 
 
-def waiting_seconds(pid: int) -> float:
-    """For how long the main thread of a process was ready to run so far, but had no core.
-
-    It is the one that relays, in coturn also: with one relay thread there is no other.
-    """
-    # The second field, in nanoseconds (the kernel's sched-stats.rst).
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
-
-
 def coturn_version() -> str:
-    """What turnserver says of its version."""
+    """The version that turnserver reports."""
     said = subprocess.run(
         ["turnserver", "--version"], capture_output=True, text=True, timeout=5, check=False
     )
@@ -116,47 +95,10 @@ def coturn_version() -> str:
     return found[0] if found else "of unknown version"
 
 
-@contextmanager
-def pinned(
-    command: list[str], core: int, directory: Path, log: IO[bytes] | None = None
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program on one core, until the end of the block.
-
-    Parameters
-    ----------
-    log: takes what it prints; its standard output is a pipe if left out.
-    """
-    # A child inherits the cores of its parent, and so do all threads it will ever start.
-    own = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
-    try:
-        process = subprocess.Popen(
-            command,
-            cwd=directory,
-            stdin=subprocess.PIPE,
-            stdout=log or subprocess.PIPE,
-            stderr=log,
-        )
-    finally:
-        os.sched_setaffinity(0, own)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
-
-
 def _answers(process: subprocess.Popen[bytes], port: int) -> None:
-    """Wait for the first answer to a STUN request."""
+    """Wait until the server answers a STUN request."""
     request = stun.encode(Method.BINDING, Kind.REQUEST, secrets.token_bytes(12), [])
-    # Not connected: until the server listens, each request would come back as an error.
+    # A connected socket would report an error for each request until the server listens.
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.settimeout(0.1)
         until = time.monotonic() + _START_SECONDS
@@ -165,19 +107,19 @@ def _answers(process: subprocess.Popen[bytes], port: int) -> None:
             with suppress(TimeoutError):
                 probe.recv(2048)
                 return
-    raise ServerError("coturn did not start.")
+    raise StartError("coturn did not start.")
 
 
 def _free_ports() -> int:
-    """Return a port that is free over UDP and TCP, with free relay ports after it."""
-    # Below the kernel's usual range for outgoing connections, which starts at 32768.
+    """Return a port that is free for UDP and TCP, followed by free relay ports."""
+    # Below 32768, where the kernel's usual range for outgoing connections begins.
     for _ in range(50):
         port = random.randrange(20000, 32000 - _RELAY_PORTS)  # noqa: S311
         wanted = [(socket.SOCK_STREAM, port)]
         wanted += [(socket.SOCK_DGRAM, port + i) for i in range(_RELAY_PORTS + 1)]
         if all(_is_free(kind, number) for kind, number in wanted):
             return port
-    raise ServerError("There is no free range of ports for coturn.")
+    raise StartError("There is no free range of ports for coturn.")
 
 
 def _is_free(kind: int, port: int) -> bool:

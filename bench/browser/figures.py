@@ -1,7 +1,4 @@
-"""From the frames that both ends saw to figures.
-
-Owns what the figures mean. Pure; imports `bench.camera` for the size and the loop.
-"""
+"""Computes the figures from the frames that both pages saw. Pure."""
 
 import math
 import statistics
@@ -11,10 +8,10 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from bench.camera import HEIGHT, LOOP_MS, WIDTH
+from bench.browser.camera import HEIGHT, LOOP_MS, WIDTH
 
 SETTLE_SECONDS = 1.0
-"""Left out of latency and frame rate after the first frame."""
+"""How long after the first frame latency and frame rate do not count."""
 FREEZE_FROM_SECONDS = 3.0
 PANEL_SECONDS = 1.0
 _EARLIER_MS = 100.0
@@ -22,15 +19,15 @@ _EARLIER_MS = 100.0
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame that a page painted; times in milliseconds of the machine's clock.
+    """One frame that a page painted. Times are in milliseconds of the machine's clock.
 
     Attributes
     ----------
-    number: of the camera's frame; None where it could not be read.
+    number: the number of the camera's frame; None if it could not be read.
     at: when it was painted.
     displayed: when the browser expected it on the screen.
-    captured: when the camera took it, where the browser says so.
-    presented: how many frames the browser has painted so far, this one included.
+    captured: when the camera took it, if the browser says so.
+    presented: how many frames the browser has painted so far, including this one.
     """
 
     number: int | None
@@ -49,7 +46,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the page's own panel said of the latency, and when; in milliseconds."""
+    """The latency that the page's own panel showed, and when, in milliseconds."""
 
     at: float
     value: float
@@ -61,11 +58,11 @@ class Run:
 
     Attributes
     ----------
-    opened: when the sender page was opened, as the frames' times.
+    opened: when the sender page was opened, by the same clock as the frames.
     inbound: the video's RTP statistics at the receiver.
-    readings: what the receiver's panel said.
+    readings: what the receiver's panel showed.
     early_loads: HTTP requests of the sender page before it asked for the camera.
-    sender_bytes: bodies of all that the sender page loaded, as they were sent.
+    sender_bytes: the encoded size of everything that the sender page loaded.
     """
 
     opened: float
@@ -88,28 +85,28 @@ class Run:
 
     @property
     def first_frame_ms(self) -> float:
-        """From opening the sender page to the first painted frame."""
+        """Time from opening the sender page to the first painted frame."""
         return self.first.at - self.opened
 
     @property
     def full_size_ms(self) -> float:
-        """From opening the sender page to the first frame of full size; infinite for never."""
+        """Time from opening the sender page to the first frame of full size; infinite for never."""
         return next((f.at for f in self.received if f.full), math.inf) - self.opened
 
     @cached_property
     def latencies_ms(self) -> list[float]:
-        """From the sender's preview to the receiver's picture, for each frame that both saw."""
+        """Time from the sender's preview to the receiver's picture, for frames that both saw."""
         sent = [(frame.number, frame.at) for frame in self.sent]
         return [frame.at - at for frame, at in self._matched(sent)]
 
     @cached_property
     def capture_latencies_ms(self) -> list[float]:
-        """From the camera to the receiver's screen, where the browser tells when that was."""
+        """Time from the camera to the receiver's screen, if the browser knows both."""
         return [frame.displayed - at for frame, at in self._captures]
 
     @property
     def panel_errors_ms(self) -> list[float]:
-        """How far the panel was from the truth of the second before, for each of its readings."""
+        """How far each reading of the panel was from the true latency in the second before it."""
         found = []
         for reading in self.readings:
             begin = reading.at - PANEL_SECONDS * 1000
@@ -122,7 +119,7 @@ class Run:
 
     @property
     def frame_rate(self) -> float:
-        """Frames painted per second, once settled."""
+        """Frames painted per second, after the first second."""
         frames = self._settled()
         if len(frames) < 2:
             return 0.0
@@ -142,13 +139,13 @@ class Run:
 
     @property
     def longest_gap_ms(self) -> float:
-        """The longest time between two painted frames, later than 3 s after the first."""
+        """The longest time between two painted frames, from 3 s after the first frame on."""
         begin = self.first.at + FREEZE_FROM_SECONDS * 1000
         gaps = [b.at - a.at for a, b in pairwise(self.received) if b.at > begin]
         return max(gaps, default=math.inf)
 
     def back_ms(self, since: float) -> float:
-        """From a time until the picture is at full size; 0 where it was then."""
+        """Time from `since` until the picture has full size; 0 if it already had."""
         before = [frame for frame in self.received if frame.at <= since]
         if before and before[-1].full:
             return 0.0
@@ -163,10 +160,10 @@ class Run:
         return self._matched(sent)
 
     def _matched(self, sent: Sequence[tuple[int | None, float]]) -> list[tuple[Frame, float]]:
-        """Match each frame received with the last time at which its number was there before.
+        """Match each received frame with the last time that the sender saw its number before.
 
-        Numbers come again after a loop of the camera: what seems older was not seen by the sender
-        this time. The preview may paint a frame a little later than the receiver does.
+        Numbers repeat after a loop of the camera: if a match seems older than that, the sender did
+        not see the frame this time. The preview may paint a frame slightly later than the receiver.
         """
         found = []
         for frame in self._settled():
@@ -178,7 +175,7 @@ class Run:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value that a share of all values is not above; not a number where there is none."""
+    """The value that this share of all values does not exceed; NaN if there are too few."""
     if len(values) < 2:
         return math.nan
     return statistics.quantiles(values, n=100, method="inclusive")[round(share * 100) - 1]

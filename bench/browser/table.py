@@ -1,34 +1,29 @@
-"""The tables of what the browsers showed, and the notes under them.
-
-Owns how results are shown, and the aims.
-"""
+"""The tables of the results, what the project aims at, and the notes under them."""
 
 import math
-import platform
 import statistics
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from bench.figures import FREEZE_FROM_SECONDS, SETTLE_SECONDS, Run, percentile
-from bench.networks import SLOW, VERY_LOSSY, Condition
+from bench.browser.figures import FREEZE_FROM_SECONDS, SETTLE_SECONDS, Run, percentile
+from bench.browser.networks import SLOW, VERY_LOSSY, Condition
+from bench.shared import machine
 
 LENSCAST, PEERJS = "direct", "PeerJS"
 RELAY_UDP, RELAY_TCP, COTURN_UDP = "relay, UDP", "relay, TCP", "coturn, UDP"
 WAYS = (LENSCAST, RELAY_UDP, RELAY_TCP, COTURN_UDP, PEERJS)
-BUSY_CORES = 0.2
 NEVER = "never"
 
 
 @dataclass(frozen=True)
 class LinkRun:
-    """One run on a network with something wrong.
+    """One run on a bad network.
 
     Attributes
     ----------
-    run: while it was so.
-    back_ms: from when that ended to a picture of full size; None where it was not waited for.
+    run: what the pages saw while it was bad.
+    back_ms: how long it took from its end to a picture of full size; None if nobody waited for it.
     """
 
     run: Run
@@ -37,16 +32,16 @@ class LinkRun:
 
 @dataclass
 class Results:
-    """All that was measured.
+    """All results.
 
     Attributes
     ----------
-    runs: of each way on the loopback address, in the order of the table.
-    links: of each condition, the runs of each system.
-    repeated: what went wrong in runs that were made again or left out.
-    others: cores that other processes used.
-    seconds: how long each run on loopback, and on a network, was watched.
-    cut_short: the time was up before all was measured.
+    runs: on the loopback address, by way, in the order of the table.
+    links: on bad networks, by condition and system.
+    repeated: what went wrong in runs that were repeated or left out.
+    others: how many cores other processes used.
+    seconds: how long each run took, on loopback and on a network.
+    cut_short: whether the time was up before everything was measured.
     """
 
     runs: dict[str, list[Run]] = field(default_factory=lambda: {way: [] for way in WAYS})
@@ -58,7 +53,7 @@ class Results:
 
 
 def tables(results: Results) -> list[str]:
-    """Write all tables and notes, in Markdown."""
+    """Write all tables and notes in Markdown."""
     parts = [_loopback(results.runs)]
     if results.links:
         parts.append(_links(results.links))
@@ -193,42 +188,43 @@ def _notes(results: Results) -> list[str]:
     watched, on_network = results.seconds
     lines = [
         (
-            f"- Machine: {_cores()} cores, {_processor()}, Linux {platform.release()}, "
-            f"{_chromium()}, no GPU. Other processes used {results.others:.2f} of a core meanwhile."
+            f"- Machine: {machine.description()}, {_chromium()}, no GPU. Other processes used "
+            f"{results.others:.2f} of a core during the runs."
         ),
         (
             "- Two browsers, the phone's and the laptop's, both headless on this machine. The "
-            "camera is a noisy file of 1280x720 at 30 frames a second. Before it counts, each "
-            "system runs once."
+            "camera is a file with noise, 1280x720 at 30 frames per second. The first run of each "
+            "system is a warm-up and does not count."
         ),
         (
-            f"- On one machine: each figure is the median of {rounds} of {watched:g} s each; the "
-            "systems take turns. Latency and frame rate leave out the first "
+            f"- On one machine: each figure is the median of {rounds} of {watched:g} s each, and "
+            "the systems take turns. Latency and frame rate leave out the first "
             f"{SETTLE_SECONDS:g} s. PeerJS connects directly."
         ),
         (
-            "- Latency is for one and the same numbered frame. Preview to picture: between its "
-            "paintings by both pages. Camera to screen: from when the phone's browser took it from "
-            "the camera to when the laptop's expected it on the screen."
+            "- Latency compares the times of the same numbered frame. Preview to picture: from "
+            "when the sender page paints it to when the receiver page does. Camera to screen: from "
+            "when the phone's browser gets it from the camera to when the laptop's browser expects "
+            "it on the screen."
         ),
         (
-            f'- "{NEVER}": not while it was watched. "Frozen" is as the receiving browser counts '
-            "it (totalFreezesDuration), from its first frame on."
+            f'- "{NEVER}": not during the run. "Frozen" is what the receiving browser counts as '
+            "frozen (totalFreezesDuration), from its first frame on."
         ),
     ]
     if results.links:
         lines.append(
             f"- Bad networks: one run of {on_network:g} s for each system, in network namespaces. "
-            "The phone's way out is limited by tc tbf with a queue of 30 ms, or nft drops UDP "
-            f"packets both ways, from the start. Still pictures count from {FREEZE_FROM_SECONDS:g} "
-            "s after the first frame. A picture that was at full size when the limit was lifted "
-            "took 0 ms."
+            "From the start, tc tbf limits what the phone sends, with a queue of 30 ms, or nft "
+            "drops UDP packets both ways. Still pictures count from "
+            f"{FREEZE_FROM_SECONDS:g} s after the first frame. If the picture had full size when "
+            "the limit was removed, getting back took 0 ms."
         )
     lines += [f"- A run failed: {reason}" for reason in results.repeated]
     if results.cut_short:
-        lines.append("- It was not done in time: something is missing.")
-    if results.others > BUSY_CORES:
-        lines.append("- The machine was not idle: these figures are provisional.")
+        lines.append("- The time was up before everything was measured.")
+    if results.others > machine.BUSY_CORES:
+        lines.append("- The machine was not idle, so do not trust these figures.")
     return lines
 
 
@@ -246,19 +242,6 @@ def _shown(value: float, style: str) -> str:
 
 def _ratio(one: float, other: float) -> str:
     return f"{one / other:.2f}" if other and math.isfinite(one) and math.isfinite(other) else ""
-
-
-def _cores() -> int:
-    return sum(line.startswith("processor") for line in _cpuinfo())
-
-
-def _processor() -> str:
-    named = (line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name"))
-    return next(named, platform.machine())
-
-
-def _cpuinfo() -> list[str]:
-    return Path("/proc/cpuinfo").read_text().splitlines()
 
 
 def _chromium() -> str:

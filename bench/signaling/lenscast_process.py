@@ -1,7 +1,7 @@
-"""This project's signaling server in a process, for a measurement; `bench.brokers` starts it.
+"""This project's signaling server alone in a process; `bench.signaling.servers` starts it.
 
-Prints one line of JSON, its port for plain HTTP, and serves until its standard input ends; answers
-each line there with one of JSON, how many asyncio tasks there are.
+It prints one line of JSON, with its port for plain HTTP, and runs until its standard input ends.
+For each line of input it prints another one, with the number of its asyncio tasks.
 """
 
 import asyncio

@@ -1,7 +1,4 @@
-"""Measures the pages in real browsers, beside PeerJS, and prints tables.
-
-Owns the command and the order in which things are measured.
-"""
+"""The command `python -m bench.browser`: measures pages in browsers, and prints tables."""
 
 import argparse
 import asyncio
@@ -18,8 +15,16 @@ from pathlib import Path
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Playwright, async_playwright
 
-from bench import camera
-from bench.browser_table import (
+from bench.browser import camera
+from bench.browser.figures import Run
+from bench.browser.networks import CONDITIONS, SLOW, VERY_LOSSY, Condition, Wifi
+from bench.browser.pair import Browsers, Links, PairError, opened, running_browsers
+from bench.browser.systems import (
+    running_lenscast,
+    running_lenscast_with_coturn,
+    running_peerjs,
+)
+from bench.browser.table import (
     COTURN_UDP,
     LENSCAST,
     PEERJS,
@@ -29,17 +34,10 @@ from bench.browser_table import (
     Results,
     tables,
 )
-from bench.bystanders import Bystanders
-from bench.figures import Run
-from bench.networks import CONDITIONS, SLOW, VERY_LOSSY, Condition, Wifi
-from bench.pair import Browsers, Links, PairError, opened, running_browsers
-from bench.systems import (
-    StartError,
-    install_peerjs,
-    running_lenscast,
-    running_lenscast_with_coturn,
-    running_peerjs,
-)
+from bench.shared.bystanders import Bystanders
+from bench.shared.peerjs import install_peerjs
+from bench.shared.processes import StartError
+from bench.shared.progress import say
 from tests.network import hosts
 from tests.network.hosts import Network
 
@@ -49,10 +47,10 @@ _WARM_UP_SECONDS = 2.0
 _PEERJS_PORT = 9000
 
 _DESCRIPTION = """\
-Measure the pages in two real browsers, with a noisy camera whose frames are numbered: time to the
-first frame, latency, frame rate and freezes, direct and through relays, and on bad networks; PeerJS
-does the same beside it. Needs chromium, coturn and npm, and root for the networks. Takes about
-6 minutes; use an idle machine. Linux only."""
+Measure the pages in two real browsers, side by side with PeerJS: time to the first frame, latency,
+frame rate and freezes, with a direct connection, through relays, and on bad networks. The camera is
+noisy and its frames are numbered. Needs chromium, coturn and npm, and root for the networks. Takes
+about 6 minutes. Use an idle machine. Linux only."""
 
 _EXAMPLE = """\
 example:
@@ -61,13 +59,13 @@ example:
 
 @dataclass(frozen=True)
 class Plan:
-    """How long things are measured.
+    """What to measure, and how long.
 
     Attributes
     ----------
-    seconds: each run on loopback.
-    link_seconds: each run on a bad network.
-    back_seconds: how long full size is waited for at most, after a limit.
+    seconds: for each run on loopback.
+    link_seconds: for each run on a bad network.
+    back_seconds: how long to wait for full size after a limit was removed.
     """
 
     rounds: int
@@ -82,14 +80,14 @@ _QUICK = Plan(1, 4.0, (SLOW, VERY_LOSSY), 7.0, 5.0)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; 0, or 2 for a mistake that the user can fix."""
+    """Run the command line. Returns 0, or 2 for an error that the user can fix."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.browser",
         description=_DESCRIPTION,
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--quick", action="store_true", help="one short run each, about a minute")
+    parser.add_argument("--quick", action="store_true", help="one short run of each, in 2 minutes")
     plan = _QUICK if parser.parse_args(argv).quick else _FULL
     try:
         print("\n".join(asyncio.run(_measure(plan))))
@@ -106,7 +104,7 @@ async def _measure(plan: Plan) -> list[str]:
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     results = Results(seconds=(plan.seconds, plan.link_seconds))
-    _say("preparing")
+    say("preparing")
     await asyncio.to_thread(install_peerjs)
     load = Bystanders()
     try:
@@ -129,7 +127,7 @@ async def _fill(plan: Plan, results: Results) -> None:
             await _on_loopback(playwright, file, folder, plan, results)
             reason = hosts.missing()
             if reason:
-                _say(f"no bad networks: {reason}")
+                say(f"no bad networks: {reason}")
             else:
                 await _on_networks(playwright, file, folder, plan, results)
 
@@ -163,7 +161,7 @@ async def _on_loopback(
 async def _attempt(
     browsers: Browsers, links: Callable[[], Links], title: str, seconds: float, results: Results
 ) -> Run | None:
-    """Run once, and once more where something went wrong; None where it did again."""
+    """Run once, and again if something went wrong. None if it went wrong again."""
     for _ in range(_TRIES):
         try:
             async with opened(browsers, links()) as pages:
@@ -252,21 +250,16 @@ async def _attempt_link(
 def _failed(title: str, error: Exception, results: Results) -> None:
     reason = f"{title}: {str(error).splitlines()[0]}"
     results.repeated.append(reason)
-    _say(f"failed: {reason}")
+    say(f"failed: {reason}")
 
 
 def _tell(title: str, run: Run) -> None:
     full = run.full_size_ms
     size = f"full size {full:.0f} ms" if math.isfinite(full) else "never full size"
-    _say(
+    say(
         f"{title}: first frame {run.first_frame_ms:.0f} ms, {size}, "
         f"{run.frame_rate:.1f} frames/s, {run.freezes} freezes"
     )
-
-
-def _say(text: str) -> None:
-    """Tell of progress."""
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,9 @@
-"""The systems to be measured: this project's command, PeerJS, and coturn for the former to use.
-
-Owns their processes.
-"""
+"""Runs the systems to be measured: this project's command, alone or with coturn, and PeerJS."""
 
 import asyncio
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -15,28 +11,24 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench.pair import Links
+from bench.browser.pair import Links
+from bench.shared.peerjs import PEERJS
+from bench.shared.processes import StartError
 from tests.turn.coturn_server import running_coturn
 
-PEERJS = Path(__file__).parent / "peerjs"
-_INSTALL_SECONDS = 120
 _START_SECONDS = 20
 _STOP_SECONDS = 5
 
 Command = Callable[..., list[str]]
 
 
-class StartError(Exception):
-    """A system cannot be run; the message says why."""
-
-
 class Lenscast:
-    """This project's server, running.
+    """A running server of this project.
 
     Parameters
     ----------
-    said: what its line of JSON says.
-    host: where browsers find it; for the loopback address plain HTTP is used.
+    said: its line of JSON.
+    host: where browsers find it. For 127.0.0.1 they use plain HTTP.
     """
 
     def __init__(self, said: dict[str, Any], host: str) -> None:
@@ -47,7 +39,7 @@ class Lenscast:
         )
 
     def links(self, transport: str = "") -> Links:
-        """The pages of its room, through the relay where a transport is given."""
+        """The pages of its room, through the relay if a transport is given."""
         query = "?relay=1" if transport else ""
         receiver, sender = (self._link(self._said[role], query) for role in ("receiver", "sender"))
         return Links(receiver, sender, transport)
@@ -58,55 +50,31 @@ class Lenscast:
 
 
 class PeerJs:
-    """A PeerJS server with its two pages, running."""
+    """A running PeerJS server with its two pages."""
 
     def __init__(self, origin: str) -> None:
         self.origin = origin
         self._count = 0
 
     def links(self) -> Links:
-        """The pages, under a name that was not used before."""
+        """The pages, with an id that has not been used before."""
         self._count += 1
         pages = (f"{self.origin}/{page}.html#run{self._count}" for page in ("receiver", "sender"))
         return Links(*pages)
-
-
-def install_peerjs() -> None:
-    """Install PeerJS from npm, unless it is.
-
-    Raises
-    ------
-    StartError: npm is not there, or fails.
-    """
-    installed = PEERJS / "node_modules" / ".package-lock.json"
-    lock = PEERJS / "package-lock.json"
-    if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
-        return
-    if shutil.which("npm") is None:
-        raise StartError("npm is not on the PATH: apt install npm")
-    command = ["npm", "ci", "--silent", "--no-fund", "--no-audit"]
-    try:
-        done = subprocess.run(
-            command, cwd=PEERJS, capture_output=True, text=True, timeout=_INSTALL_SECONDS
-        )
-    except subprocess.TimeoutExpired:
-        raise StartError("npm did not install PeerJS in time.") from None
-    if done.returncode != 0:
-        raise StartError(f"npm could not install PeerJS: {done.stderr.strip()}")
 
 
 @asynccontextmanager
 async def running_lenscast(
     folder: Path, *options: str, host: str = "127.0.0.1", command: Command | None = None
 ) -> AsyncIterator[Lenscast]:
-    """Run the command of this project on free ports.
+    """Run this project's command on free ports.
 
     Parameters
     ----------
     folder: an empty one, for its state and its log.
-    options: further ones of the command.
+    options: more options for the command.
     host: where browsers find it.
-    command: gives the command line that runs a program on that host; else it is this one.
+    command: makes the command line that runs a program on that host; None for this one.
     """
     ports = ["--port", "0", "--local-port", "0"]
     program = [sys.executable, "-m", "lenscast", "--json", "--no-open", *ports, *options]
@@ -116,7 +84,7 @@ async def running_lenscast(
 
 @asynccontextmanager
 async def running_lenscast_with_coturn(folder: Path) -> AsyncIterator[Lenscast]:
-    """Run coturn, and the command of this project configured for it.
+    """Run coturn, and this project's command with a configuration for it.
 
     Parameters
     ----------
@@ -135,7 +103,7 @@ async def running_lenscast_with_coturn(folder: Path) -> AsyncIterator[Lenscast]:
 async def running_peerjs(
     folder: Path, *, host: str = "127.0.0.1", port: int = 0, command: Command | None = None
 ) -> AsyncIterator[PeerJs]:
-    """Run the PeerJS server and its pages; parameters as for `running_lenscast`."""
+    """Run the PeerJS server and its pages. The parameters are as for `running_lenscast`."""
     program = ["node", str(PEERJS / "server.js"), host, str(port)]
     async with _running(folder, program, command) as said:
         yield PeerJs(f"http://{host}:{said['port']}")
@@ -145,7 +113,7 @@ async def running_peerjs(
 async def _running(
     folder: Path, program: list[str], command: Command | None
 ) -> AsyncIterator[dict[str, Any]]:
-    """Run a program until the end of the block; give what its first line, JSON, says."""
+    """Run a program until the end of the block, and give its first line, which is JSON."""
     file = _log_file(folder)
     with file.open("wb") as log:
         process = await asyncio.create_subprocess_exec(
@@ -178,7 +146,7 @@ async def _first_line(process: asyncio.subprocess.Process, log: Path) -> dict[st
         with suppress(TimeoutError):
             line = await asyncio.wait_for(process.stdout.readline(), _START_SECONDS)
     if not line:
-        raise StartError(f"A server did not start; it said:\n{_text(log)}")
+        raise StartError(f"A server did not start. Its log:\n{_text(log)}")
     said: dict[str, Any] = json.loads(line)
     return said
 

@@ -1,7 +1,4 @@
-"""What is measured of one signaling server: idle peers, forwarding, and setting up sessions.
-
-Owns the loads and what they count.
-"""
+"""The three loads on a signaling server: idle peers, candidates to forward, sessions to set up."""
 
 import asyncio
 import gc
@@ -12,14 +9,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bench.brokers import Broker
-from bench.peers import Dialect, Peer, set_up
+from bench.signaling.peers import Dialect, Peer, set_up
+from bench.signaling.servers import Server
 
 HEARTBEAT_SECONDS = 5.0
 """How often PeerJS's own client sends its heartbeat."""
 PAIRS = 500
 PER_PEER = 0.4
-"""Candidates each peer sends in a second."""
+"""Candidates that each peer sends per second."""
 
 _JOINING = 32
 _SETTING_UP = 16
@@ -31,12 +28,12 @@ _rooms = itertools.count()
 
 
 class LoadError(Exception):
-    """A server did not do what it was asked; the message says what."""
+    """A server did not do what a client asked for. The message says what."""
 
 
 @dataclass(frozen=True)
 class Idle:
-    """Peers that say nothing. `memory`: bytes for each; `cpu`: the share of a core."""
+    """Peers that send nothing. `memory`: bytes for each; `cpu`: the share of a core."""
 
     peers: int
     memory: float
@@ -45,8 +42,13 @@ class Idle:
 
 @dataclass(frozen=True)
 class Forwarding:
-    """Candidates on their way. Times in seconds; `cpu`: seconds for each message; `starved`: the
-    share of the time for which the server was ready to run and had no core."""
+    """Candidates that the server forwards. Times are in seconds.
+
+    Attributes
+    ----------
+    cpu: the server's CPU time for each message.
+    starved: the share of the time in which the server was ready to run but had no core.
+    """
 
     median: float
     p99: float
@@ -57,15 +59,20 @@ class Forwarding:
 
 @dataclass(frozen=True)
 class SetUps:
-    """Sessions set up: per second, and the server's CPU seconds for each."""
+    """Sessions set up per second, and the server's CPU seconds for each."""
 
     rate: float
     cpu: float
 
+    @property
+    def busy(self) -> float:
+        """The share of its core that the server used meanwhile."""
+        return self.rate * self.cpu
+
 
 @dataclass(frozen=True)
 class Figures:
-    """All that was measured of one server."""
+    """All results of one server."""
 
     title: str
     idle: Idle
@@ -74,7 +81,7 @@ class Figures:
 
 
 async def join_pairs(dialect: Dialect, port: int, count: int) -> list[tuple[Peer, Peer]]:
-    """Pairs of a sender and a receiver, each in a room of its own."""
+    """Let pairs of a sender and a receiver join, each pair in its own room."""
     gate = asyncio.Semaphore(_JOINING)
 
     async def join() -> tuple[Peer, Peer]:
@@ -86,29 +93,29 @@ async def join_pairs(dialect: Dialect, port: int, count: int) -> list[tuple[Peer
     return await asyncio.gather(*(join() for _ in range(count)))
 
 
-async def idle(dialect: Dialect, broker: Broker, count: int, seconds: float) -> Idle:
-    """Let peers join and do nothing but keep their heartbeat.
+async def idle(dialect: Dialect, server: Server, count: int, seconds: float) -> Idle:
+    """Let peers join and do nothing but send their heartbeats.
 
     Parameters
     ----------
     count: how many peers, an even number.
-    seconds: for how long the CPU is measured, once all are there.
+    seconds: how long to measure CPU time once all have joined.
 
     Raises
     ------
-    LoadError: a peer did not stay.
+    LoadError: a peer lost its connection.
     """
-    leave(await join_pairs(dialect, broker.port, _WARM_UP_PAIRS))
+    leave(await join_pairs(dialect, server.port, _WARM_UP_PAIRS))
     await asyncio.sleep(_DRAIN_SECONDS)
-    empty = broker.memory()
-    pairs = await join_pairs(dialect, broker.port, count // 2)
+    empty = server.memory()
+    pairs = await join_pairs(dialect, server.port, count // 2)
     peers = [peer for pair in pairs for peer in pair]
     beating = asyncio.create_task(_beat(peers))
     await asyncio.sleep(_DRAIN_SECONDS)
-    memory = (broker.memory() - empty) / count
-    cpu, begin = broker.cpu_seconds(), time.monotonic()
+    memory = (server.memory() - empty) / count
+    cpu, begin = server.cpu_seconds(), time.monotonic()
     await asyncio.sleep(seconds)
-    share = (broker.cpu_seconds() - cpu) / (time.monotonic() - begin)
+    share = (server.cpu_seconds() - cpu) / (time.monotonic() - begin)
     if not beating.cancel():
         await beating
     check(peers)
@@ -116,14 +123,14 @@ async def idle(dialect: Dialect, broker: Broker, count: int, seconds: float) -> 
     return Idle(count, memory, share)
 
 
-async def forward(dialect: Dialect, broker: Broker, seconds: float) -> Forwarding:
+async def forward(dialect: Dialect, server: Server, seconds: float) -> Forwarding:
     """Let PAIRS pairs exchange candidates at a steady rate.
 
     Raises
     ------
-    LoadError: one did not arrive.
+    LoadError: a candidate did not arrive.
     """
-    pairs = await join_pairs(dialect, broker.port, PAIRS)
+    pairs = await join_pairs(dialect, server.port, PAIRS)
     peers = [peer for pair in pairs for peer in pair]
     found: list[float] = []
     for peer in peers:
@@ -134,42 +141,42 @@ async def forward(dialect: Dialect, broker: Broker, seconds: float) -> Forwardin
         await _send_candidates(peers, rate, count // 10)
         await _arrived(found, count // 10)
         found.clear()
-        cpu, waited, begin = broker.cpu_seconds(), broker.waiting_seconds(), time.perf_counter()
+        cpu, waited, begin = server.cpu_seconds(), server.waiting_seconds(), time.perf_counter()
         await _send_candidates(peers, rate, count)
         await _arrived(found, count)
         elapsed = time.perf_counter() - begin
-        cpu, waited = broker.cpu_seconds() - cpu, broker.waiting_seconds() - waited
+        cpu, waited = server.cpu_seconds() - cpu, server.waiting_seconds() - waited
     check(peers)
     leave(pairs)
     percent = statistics.quantiles(found, n=100)
     return Forwarding(percent[49], percent[98], count / elapsed, cpu / count, waited / elapsed)
 
 
-async def session_set_ups(dialect: Dialect, broker: Broker, seconds: float) -> SetUps:
-    """Set up sessions one after the other, several at a time: two peers join, offer and answer."""
+async def session_set_ups(dialect: Dialect, server: Server, seconds: float) -> SetUps:
+    """Set up sessions, several at a time: in each, two peers join, offer and answer."""
     until = time.monotonic() + seconds
 
     async def work() -> int:
         done = 0
         while time.monotonic() < until:
-            ((sender, receiver),) = await join_pairs(dialect, broker.port, 1)
+            ((sender, receiver),) = await join_pairs(dialect, server.port, 1)
             await set_up(sender, receiver)
             leave([(sender, receiver)])
             done += 1
         return done
 
-    cpu, begin = broker.cpu_seconds(), time.monotonic()
+    cpu, begin = server.cpu_seconds(), time.monotonic()
     count = sum(await asyncio.gather(*(work() for _ in range(_SETTING_UP))))
     elapsed = time.monotonic() - begin
-    return SetUps(count / elapsed, (broker.cpu_seconds() - cpu) / count)
+    return SetUps(count / elapsed, (server.cpu_seconds() - cpu) / count)
 
 
 def check(peers: Sequence[Peer]) -> None:
-    """Every peer is still there and was told of no error.
+    """Make sure that every peer still has its connection and has received no error.
 
     Raises
     ------
-    LoadError: one is not.
+    LoadError: that is not so.
     """
     if lost := sum(peer.lost for peer in peers):
         raise LoadError(f"{lost} of {len(peers)} peers lost their connection.")
@@ -178,14 +185,14 @@ def check(peers: Sequence[Peer]) -> None:
 
 
 def leave(pairs: Sequence[tuple[Peer, Peer]]) -> None:
-    """All say goodbye."""
+    """Let all peers say goodbye."""
     for pair in pairs:
         for peer in pair:
             peer.leave()
 
 
 async def _beat(peers: Sequence[Peer]) -> None:
-    """One heartbeat after the other, spread over the time between two of one peer."""
+    """Send the heartbeats of all peers in turn, spread evenly over time."""
     for number, peer in enumerate(itertools.cycle(peers)):
         peer.beat()
         if number % 10 == 0:
@@ -210,7 +217,7 @@ async def _arrived(found: Sequence[float], count: int) -> None:
 
 @contextmanager
 def _no_pauses() -> Iterator[None]:
-    """Without the garbage collection of this process, which would be in the latencies."""
+    """Switch off this process's garbage collection, whose pauses would show in the latencies."""
     gc.collect()
     gc.disable()
     try:

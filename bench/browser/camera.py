@@ -1,6 +1,6 @@
-"""The camera of a measurement: a file that Chromium plays, noisy, its frames numbered.
+"""Makes the video file that Chromium plays as its camera: noisy, and with numbered frames.
 
-Owns how it looks; `watch.js` reads the numbers back.
+`watch.js` reads the numbers.
 """
 
 import random
@@ -12,20 +12,20 @@ from av.video.codeccontext import VideoCodecContext
 
 WIDTH, HEIGHT = 1280, 720
 FRAMES = 90
-RATE = 30  # frames a second, at which Chromium plays any Motion JPEG
+RATE = 30  # Frames per second; Chromium plays any Motion JPEG at this rate.
 LOOP_MS = FRAMES * 1000 / RATE
-"""After this numbers come again, in milliseconds."""
+"""After this many milliseconds the numbers repeat."""
 
 BITS = 7
 BAND = HEIGHT // 9
 _WHITE, _BLACK, _GREY = 235, 16, 128
-_STEP = 12  # pixels that the background moves from frame to frame
-_NOISE = 24  # how far noise goes at most, of 255
-_QUALITY = 6  # of JPEG, from 1 to 31; 1 is the best
+_STEP = 12  # How many pixels the background moves from frame to frame.
+_NOISE = 24  # The largest change by noise, of 255.
+_QUALITY = 6  # Of JPEG, from 1 (the best) to 31.
 
 
 def write(path: Path) -> None:
-    """Write the file: one loop of the camera, as JPEG pictures one after the other."""
+    """Write one loop of the camera, as a series of JPEG pictures."""
     noise = _noise(random.Random(1))  # noqa: S311
     background = _background()
     encoder = _encoder()
@@ -35,7 +35,7 @@ def write(path: Path) -> None:
 def _encoder() -> VideoCodecContext:
     encoder = av.CodecContext.create("mjpeg", "w")
     if not isinstance(encoder, VideoCodecContext):
-        raise TypeError("mjpeg is no video codec")
+        raise TypeError("mjpeg is not a video codec")
     encoder.width, encoder.height = WIDTH, HEIGHT
     encoder.pix_fmt = "yuvj420p"
     encoder.framerate = Fraction(RATE)
@@ -49,7 +49,7 @@ def _jpeg(encoder: VideoCodecContext, number: int, background: bytes, noise: byt
     below = (HEIGHT - BAND) * WIDTH
     start = number * _STEP
     rows = background[start : start + below]
-    # Each byte of one picture is added to the same byte of the other: no sum is above 255.
+    # This adds the two pictures byte by byte, because no sum is above 255.
     offset = random.Random(number).randrange(len(noise) - below)  # noqa: S311
     total = _integer(rows) + _integer(noise[offset : offset + below])
     frame.planes[0].update(_number_band(number) + total.to_bytes(below, "little"))
@@ -59,7 +59,7 @@ def _jpeg(encoder: VideoCodecContext, number: int, background: bytes, noise: byt
 
 
 def _number_band(number: int) -> bytes:
-    """A white and a black cell to compare with, the bits from the highest, and odd parity."""
+    """A white and a black cell for comparison, the bits from the highest one, and odd parity."""
     bits = [number >> place & 1 for place in reversed(range(BITS))]
     cells = [1, 0, *bits, 1 - sum(bits) % 2]
     row = b"".join(bytes([_WHITE if cell else _BLACK]) * (WIDTH // len(cells)) for cell in cells)
@@ -67,9 +67,9 @@ def _number_band(number: int) -> bytes:
 
 
 def _background() -> bytes:
-    """Soft stripes, longer than a picture: a later start shows them moved.
+    """Soft stripes, longer than a picture, so that a later start shows them moved.
 
-    A loop moves them by a whole number of stripes.
+    One loop moves them by a whole number of stripes.
     """
     period = 180
     wave = bytes(60 + abs(period // 2 - at) * 3 // 2 for at in range(period))
@@ -78,7 +78,7 @@ def _background() -> bytes:
 
 
 def _noise(source: random.Random) -> bytes:
-    # A table makes even bytes of noise that is mostly small, as a sensor's.
+    # The table turns even noise into noise that is mostly small, like that of a sensor.
     shape = [round(_NOISE * ((at - 127.5) / 127.5) ** 3) + _NOISE for at in range(256)]
     return source.randbytes(2 * WIDTH * HEIGHT).translate(bytes(shape))
 

@@ -1,7 +1,6 @@
-"""Lets peers come, talk, break off, resume and go over both transports, for as long as is asked.
+"""Lets peers join, talk, lose their connection, resume and leave, for as long as you like.
 
-Owns that load, and the judgement whether the server's memory, tasks, threads and descriptors stay
-flat.
+At the end it says whether the server's memory, tasks, threads and descriptors have grown.
 """
 
 import asyncio
@@ -14,18 +13,18 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.brokers import Broker, lenscast
-from bench.peers import Lenscast, Peer, set_up
-from bench.phases import LoadError
-from bench.trials import say
+from bench.shared.progress import say
+from bench.signaling.peers import Lenscast, Peer, set_up
+from bench.signaling.phases import LoadError
+from bench.signaling.servers import Server, lenscast
 
 RESUME_SECONDS = 3.0
 GROWTH = 0.05
-"""By how much memory may grow from the middle of the run to its end and still count as flat."""
+"""How much memory may grow from the third quarter to the fourth and still count as flat."""
 
 _PAIRS = 40
 _LINES = 20
-_TICK_SECONDS = 5.0  # The server looks for lost peers so often.
+_TICK_SECONDS = 5.0  # How often the server looks for lost peers.
 _TALK = 20
 _PAUSE_SECONDS = 0.2
 
@@ -35,7 +34,7 @@ _rooms = itertools.count()
 
 @dataclass(frozen=True)
 class Reading:
-    """The server at one time. `seconds` since the start; `memory` in bytes."""
+    """The state of the server, `seconds` after the start. `memory` is in bytes."""
 
     seconds: float
     peers: int
@@ -53,46 +52,46 @@ class Reading:
 
 
 async def soak(core: int, seconds: float) -> int:
-    """Run it and print readings; 0 where all stays flat, else 1.
+    """Run the soak and print readings. Returns 0 if nothing has grown, else 1.
 
     Parameters
     ----------
-    core: the core the server runs on.
-    seconds: how long peers come and go; some more go by until the last is forgotten.
+    core: the core that the server runs on.
+    seconds: how long peers come and go. It takes a little longer until the last is forgotten.
 
     Raises
     ------
-    LoadError: the server did not do what it should.
+    LoadError: the server did not do what a client asked for.
     """
-    with lenscast(core, resume_seconds=RESUME_SECONDS) as broker:
+    with lenscast(core, resume_seconds=RESUME_SECONDS) as server:
         begin = time.monotonic()
         done: Counter[str] = Counter()
-        await _come_and_go(broker.port, begin + 1, done)  # So that all is loaded once.
+        await _come_and_go(server.port, begin + 1, done)  # Afterwards all code is loaded.
         await _forgotten()
         done.clear()
-        rest = _read(broker, begin)
+        rest = _read(server, begin)
         print("| minutes | peers | memory, MiB | tasks | threads | descriptors |")
         print("|---:|---:|---:|---:|---:|---:|")
         print(rest.line(), flush=True)
-        readings = await _watch(broker, begin, seconds, done)
+        readings = await _watch(server, begin, seconds, done)
         await _forgotten()
-        end = _read(broker, begin)
+        end = _read(server, begin)
         print(end.line())
     print(f"\n{', '.join(f'{name}: {count:,}' for name, count in sorted(done.items()))}.")
     return _judge(rest, readings, end)
 
 
 async def _watch(
-    broker: Broker, begin: float, seconds: float, done: "Counter[str]"
+    server: Server, begin: float, seconds: float, done: "Counter[str]"
 ) -> list[Reading]:
     """Print readings while peers come and go."""
     readings = []
     until = time.monotonic() + seconds
-    work = asyncio.create_task(_come_and_go(broker.port, until, done))
+    work = asyncio.create_task(_come_and_go(server.port, until, done))
     while not work.done():
         await asyncio.wait([work], timeout=seconds / _LINES)
         if not work.done():
-            readings.append(await asyncio.to_thread(_read, broker, begin))
+            readings.append(await asyncio.to_thread(_read, server, begin))
             print(readings[-1].line(), flush=True)
     await work
     return readings
@@ -107,7 +106,7 @@ async def _come_and_go(port: int, until: float, done: "Counter[str]") -> None:
 
 
 async def _one_pair(port: int, done: "Counter[str]") -> None:
-    """The life of one pair: each leaves, or breaks off for good, or breaks off and resumes."""
+    """The life of one pair. Each peer leaves or just disconnects; the sender may resume before."""
     room = f"soak-{next(_rooms)}"
     sender, receiver = [
         await Peer.join(random.choice(_DIALECTS), port, room, role)  # noqa: S311
@@ -121,7 +120,7 @@ async def _one_pair(port: int, done: "Counter[str]") -> None:
         done["resumed"] += 1
     for peer in (sender, receiver):
         if peer.lost or peer.errors:
-            raise LoadError(f"A peer was lost, or told of {peer.errors}.")
+            raise LoadError(f"A peer lost its connection, or received errors: {peer.errors}.")
         if random.random() < 0.5:  # noqa: S311
             peer.leave()
             done["left"] += 1
@@ -131,7 +130,7 @@ async def _one_pair(port: int, done: "Counter[str]") -> None:
 
 
 async def _resume(peer: Peer, port: int, room: str) -> Peer:
-    """Break off, or leave the old connection to be replaced, and come back by either transport."""
+    """Come back over either transport, with the old connection closed or still open."""
     if random.random() < 0.5:  # noqa: S311
         peer.break_off()
     back = await Peer.join(
@@ -142,7 +141,7 @@ async def _resume(peer: Peer, port: int, room: str) -> Peer:
         peer.resume,
     )
     if back.resume != peer.resume:
-        raise LoadError("A peer came back as another.")
+        raise LoadError("A peer resumed, but the server took it for a new one.")
     return back
 
 
@@ -155,26 +154,26 @@ async def _talk(sender: Peer, receiver: Peer) -> None:
 
 
 async def _forgotten() -> None:
-    """Wait until the server has given up on those who have not come back."""
-    say("waiting until peers that are away are forgotten")
+    """Wait until the server has forgotten the peers that do not come back."""
+    say("waiting until the server forgets the peers that are away")
     await asyncio.sleep(RESUME_SECONDS + 2 * _TICK_SECONDS)
 
 
-def _read(broker: Broker, begin: float) -> Reading:
-    with urllib.request.urlopen(f"http://127.0.0.1:{broker.port}/healthz", timeout=5) as answer:
+def _read(server: Server, begin: float) -> Reading:
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/healthz", timeout=5) as answer:
         health = json.load(answer)
     return Reading(
         time.monotonic() - begin,
         health["peers"],
-        broker.memory(),
-        broker.tasks(),
-        broker.threads(),
-        broker.descriptors(),
+        server.memory(),
+        server.tasks(),
+        server.threads(),
+        server.descriptors(),
     )
 
 
 def _judge(rest: Reading, readings: Sequence[Reading], end: Reading) -> int:
-    """Compare the second half's memory, and what is left at rest; print it, give the exit code."""
+    """Judge memory in the second half, and what remains at rest. Returns the exit code."""
     half = readings[len(readings) // 2 :]
     quarter = max(1, len(half) // 2)
     early = sum(reading.memory for reading in half[:quarter]) / quarter

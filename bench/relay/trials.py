@@ -1,17 +1,15 @@
-"""Trials of a relay: how much it carries, at what cost, how fast.
-
-Owns what one relay is put through and what is found of it.
-"""
+"""Trials of a relay: how much it carries, how much CPU time that takes, and how fast it is."""
 
 import os
 import statistics
-import sys
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
-from bench.load import Batches, Count, Pair, latencies
-from bench.servers import Server, waiting_seconds
+from bench.relay.load import Batches, Count, Pair, latencies
+from bench.relay.servers import Server
+from bench.shared.processes import waiting_seconds
+from bench.shared.progress import say
 
 LOSS = 0.001
 SHARED_RATE = 10_000
@@ -35,13 +33,13 @@ _UNDISTURBED = 0.01
 
 @dataclass
 class Latencies:
-    """One way, in microseconds; a value for each round."""
+    """Latencies one way, in microseconds; one value for each round."""
 
     p50: list[float] = field(default_factory=list)
     p99: list[float] = field(default_factory=list)
 
     def add_round(self, pair: Pair) -> None:
-        """Measure once more."""
+        """Measure one more round."""
         found = statistics.quantiles(latencies(pair, LATENCY_RATE, LATENCY_COUNT), n=100)
         self.p50.append(found[49])
         self.p99.append(found[98])
@@ -54,8 +52,8 @@ class Trial:
     Attributes
     ----------
     cpu: the relay's CPU time, in seconds per million packets that arrived.
-    waited: the share of the time for which relay or load generator had no core, since something
-        else ran there.
+    waited: the share of the time in which the relay or the load generator was ready to run, but
+        something else had its core.
     """
 
     count: Count
@@ -65,7 +63,7 @@ class Trial:
 
 @dataclass
 class Column:
-    """A relay under test and what was found of it."""
+    """A relay under test, and its results."""
 
     title: str
     server: Server
@@ -90,25 +88,26 @@ class Column:
         return Trial(count, cpu, waited)
 
     def _waiting_seconds(self) -> float:
+        # The main thread relays, also in coturn: with one relay thread there is no other.
         return waiting_seconds(self.server.pid) + waiting_seconds(os.getpid())
 
 
 def share(columns: Sequence[Column]) -> None:
-    """Load all relays at one and the same modest rate."""
+    """Load all relays at the same modest rate."""
     for column in columns:
         column.shared = column.run(SHARED_RATE, _SHARED_SECONDS)
 
 
 def search(column: Column, until: float) -> Generator[None, None, None]:
-    """Find the highest rate that is carried: double, bisect, then confirm.
+    """Find the highest rate that a relay carries: double, bisect, then confirm.
 
-    Yields after each run. So relays can take turns: the speed of a virtual machine's cores changes
-    by the minute.
+    Yields after each run, so that the relays can take turns: the speed of a virtual machine's cores
+    changes within minutes.
 
     Parameters
     ----------
-    column: takes what is found.
-    until: when to stop whatever is found, in seconds of the monotonic clock.
+    column: receives the results.
+    until: when to stop in any case, in seconds of the monotonic clock.
     """
     low, high = 0.0, float(_FIRST_RATE)
     while (yield from _carries(column, high, _DOUBLING_SECONDS, until)):
@@ -129,9 +128,9 @@ def search(column: Column, until: float) -> Generator[None, None, None]:
 def _carries(
     column: Column, rate: float, seconds: float, until: float
 ) -> Generator[None, None, bool]:
-    """Whether a rate passes with hardly a loss, not necessarily at the first try.
+    """Whether a rate gets through with hardly any loss. There are several tries.
 
-    On an idle machine too there are moments in which the kernel has other things to do.
+    Even on an idle machine the kernel is sometimes busy with other things.
     """
     for number in range(_TRIES_DISTURBED):
         if time.monotonic() >= until:
@@ -150,13 +149,8 @@ def _carries(
 
 
 def flood(columns: Sequence[Column]) -> None:
-    """Offer all relays the same, twice what the best of them carries."""
+    """Send all relays the same rate: twice what the best of them carries."""
     rate = 2 * max(column.best.count.rate if column.best else _FIRST_RATE for column in columns)
     for _ in range(FLOOD_ROUNDS):
         for column in columns:
             column.floods.append(column.run(rate, _FLOOD_SECONDS))
-
-
-def say(text: str) -> None:
-    """Tell of progress."""
-    print(text, file=sys.stderr, flush=True)

@@ -1,7 +1,4 @@
-"""Two browsers, a phone's and a laptop's, and one run: both pages opened and watched.
-
-Owns the browsers' arguments and what is collected from both pages.
-"""
+"""Runs two browsers, a phone's and a laptop's, and watches a page in each."""
 
 import asyncio
 import os
@@ -17,8 +14,8 @@ from typing import Any
 from playwright.async_api import Browser, BrowserContext, Page, Playwright
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from bench.camera import HEIGHT, WIDTH
-from bench.figures import Frame, Reading, Run
+from bench.browser.camera import HEIGHT, WIDTH
+from bench.browser.figures import Frame, Reading, Run
 
 _ROOT_ONLY = ["--no-sandbox"] if hasattr(os, "getuid") and os.getuid() == 0 else []
 _ARGUMENTS = [
@@ -56,7 +53,7 @@ _COLLECT = """async () => {
 
 
 class PairError(Exception):
-    """A pair of pages did not do what is measured; the message says what."""
+    """The two pages did not do what is to be measured. The message says more."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ class Links:
 
     Attributes
     ----------
-    transport: leave TURN over "udp" or "tcp" only, and expect it to be used; "" for no relay.
+    transport: "udp" or "tcp" to use only TURN over that, and make sure of it; "" for no relay.
     """
 
     receiver: str
@@ -75,7 +72,7 @@ class Links:
 
 @dataclass(frozen=True)
 class Browsers:
-    """A phone's browser, with the camera, and a laptop's."""
+    """The phone's browser, which has the camera, and the laptop's."""
 
     phone: Browser
     laptop: Browser
@@ -91,14 +88,14 @@ async def running_browsers(
     laptop: Callable[..., list[str]] | None = None,
     trusted: str = "",
 ) -> AsyncIterator[Browsers]:
-    """Run two browsers, each a process of its own.
+    """Run two browsers, each in its own process.
 
     Parameters
     ----------
     camera: the file that the phone's camera plays.
     folder: for small scripts.
-    phone, laptop: give the command line that runs a program on that host; else it is this one.
-    trusted: an origin over plain HTTP that may use the camera all the same.
+    phone, laptop: make the command line that runs a program on that host; None for this one.
+    trusted: an origin that may use the camera over plain HTTP.
     """
     filmed = [
         "--use-fake-device-for-media-stream",
@@ -138,12 +135,12 @@ def _write_script(path: Path, command: list[str]) -> None:
 
 
 class Opened:
-    """Both pages of a run, the picture there.
+    """Both pages of a run, after the first frame.
 
     Parameters
     ----------
     sender, receiver: the pages.
-    transport: the relay's that is expected; "" for none.
+    transport: the relay's transport that they should use; "" for no relay.
     """
 
     def __init__(self, sender: Page, receiver: Page, transport: str) -> None:
@@ -152,7 +149,7 @@ class Opened:
         self._transport = transport
 
     async def full_size(self, seconds: float) -> None:
-        """Wait until the receiver shows the full resolution, at most for a time."""
+        """Wait until the receiver shows the full resolution, but no longer than this."""
         until = time.monotonic() + seconds
         last = "() => { const { width, height } = window.bench.frames.at(-1);"
         while time.monotonic() < until:
@@ -164,11 +161,11 @@ class Opened:
             await asyncio.sleep(_POLL_SECONDS)
 
     async def collect(self) -> Run:
-        """What was seen so far.
+        """Get what both pages have seen so far.
 
         Raises
         ------
-        PairError: the media took another way than the one measured.
+        PairError: the media went another way than the one to be measured.
         """
         sent = await self._sender.evaluate(_COLLECT)
         received = await self._receiver.evaluate(_COLLECT)
@@ -193,11 +190,11 @@ def _frames(page: dict[str, Any]) -> list[Frame]:
 
 @asynccontextmanager
 async def opened(browsers: Browsers, links: Links) -> AsyncIterator[Opened]:
-    """Open the receiver's page, then the sender's, in fresh contexts, and await the first frame.
+    """Open the receiver page, then the sender page, in new contexts, and wait for the first frame.
 
     Raises
     ------
-    PairError: none came.
+    PairError: it did not come.
     """
     laptop = await _context(browsers.laptop, links.transport)
     try:
@@ -226,7 +223,7 @@ async def _first_frame(receiver: Page) -> None:
 
 
 async def _context(browser: Browser, transport: str) -> BrowserContext:
-    # The certificate is the server's own; that it is right is shown in the tests of TLS.
+    # The server makes its own certificate; other tests check that it is right.
     context = await browser.new_context(
         viewport={"width": 1280, "height": 720}, ignore_https_errors=True
     )

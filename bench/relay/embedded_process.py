@@ -1,6 +1,6 @@
-"""The embedded relay alone in a process, for a measurement; `bench.servers` starts it.
+"""The embedded relay alone in a process; `bench.relay.servers` starts it.
 
-Prints one line of JSON, its port and two logins, and serves until its standard input ends.
+It prints one line of JSON, with its port and two logins, and runs until its standard input ends.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
 /**
- * Runs in every page of a measurement before the page's own scripts; `bench.pair` puts it there.
+ * Runs in every measured page before the page's own scripts; pair.py puts it there.
  *
- * Notes each frame that the page's first video paints, with its number (see camera.py) and times by the
- * machine's clock in milliseconds, and each latency that the page's own panel shows; keeps the connections; and notes
- * when the camera is asked for. With a transport ("udp" or "tcp") only the TURN URLs of that transport are left.
+ * Records each frame that the page's first video paints, with its number (see camera.py) and its times by the
+ * machine's clock in milliseconds, each latency that the page's own panel shows, all connections, and when the page
+ * asks for the camera. With a transport ("udp" or "tcp"), it removes all ICE servers but TURN over that transport.
  */
 
 /** @param {string} transport */
@@ -95,7 +95,7 @@
   }
 
   /**
-   * Read the number from two rows of the picture's luma, without copying more of it.
+   * Read the number from two rows of the picture's luma, without copying the rest.
    * @param {VideoFrame} frame
    */
   async function number(frame) {

@@ -1,7 +1,4 @@
-"""Measures the signaling server beside PeerJS's, and prints a table; or lets peers come and go.
-
-Owns the command and the table.
-"""
+"""The command `python -m bench.signaling`: compares signaling servers, or runs a long soak."""
 
 import argparse
 import asyncio
@@ -13,9 +10,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from bench.brokers import RAISED, Broker, lenscast, peerjs
-from bench.peers import Dialect, Lenscast, PeerJs
-from bench.phases import (
+from bench.shared.peerjs import install_peerjs
+from bench.shared.processes import StartError
+from bench.shared.progress import say
+from bench.signaling.peers import Dialect, Lenscast, PeerJs
+from bench.signaling.phases import (
     HEARTBEAT_SECONDS,
     PAIRS,
     PER_PEER,
@@ -25,16 +24,16 @@ from bench.phases import (
     idle,
     session_set_ups,
 )
-from bench.soak import soak
-from bench.systems import StartError, install_peerjs
-from bench.trials import say
+from bench.signaling.servers import RAISED, Server, lenscast, peerjs
+from bench.signaling.soak import soak
 from signaling.config import Limits
 
 _DESCRIPTION = f"""\
-Measure this project's signaling server, over its WebSocket and over HTTP, and PeerJS's server: the
-same load from light clients on loopback, without TLS. The server has one core, the load generator
-another. Memory and CPU with idle peers, latency with {PAIRS} pairs that exchange candidates, and
-sessions set up per second. Takes about 4 minutes; use an idle machine. Linux only."""
+Measure this project's signaling server, over WebSockets and over HTTP, and PeerJS's server. All get
+the same load from light clients on loopback, without TLS. The server has one core, the load
+generator another. The figures: memory and CPU with idle peers, latency with {PAIRS} pairs that
+exchange candidates, and sessions set up per second. Takes about 4 minutes. Use an idle machine.
+Linux only."""
 
 _EXAMPLE = """\
 examples:
@@ -42,11 +41,13 @@ examples:
   .venv/bin/python -m bench.signaling --soak 60"""
 
 _DESCRIPTORS = 16_384
+_SATURATED = 0.9
+"""A server that uses this share of its core is taken to be the limit of what was measured."""
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """How much is measured: peers, and seconds."""
+    """How many idle peers to measure with, and how long each load lasts."""
 
     peers: int
     idle_seconds: float
@@ -61,7 +62,7 @@ _QUICK = _Plan(1000, 15, 5, 3)
 @dataclass(frozen=True)
 class _Column:
     dialect: Dialect
-    run: Callable[[int], AbstractContextManager[Broker]]
+    run: Callable[[int], AbstractContextManager[Server]]
 
 
 _COLUMNS = (
@@ -76,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns
     -------
-    The exit code: 0, 1 if a soak ends in doubt, or 2 for a mistake that the user can fix.
+    The exit code: 0, 1 if the server has grown in a soak, or 2 for an error that the user can fix.
     """
     parser = argparse.ArgumentParser(
         prog="python -m bench.signaling",
@@ -89,8 +90,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--soak",
         type=float,
         metavar="MINUTES",
-        help="instead, let peers come, break off, resume and go, and see whether the server stays "
-        "as it was",
+        help="instead, let peers join, lose their connection, resume and leave for this long, and "
+        "see whether the server grows",
     )
     options = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -110,16 +111,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _raise_descriptors() -> None:
-    """Servers inherit it: each peer is a socket there and one here, two with HTTP."""
+    """Allow many open files, also for the servers, which inherit the limit.
+
+    Each peer is one socket in the server and one here, or two with HTTP.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < _DESCRIPTORS:
-        raise LoadError(f"{_DESCRIPTORS} files must be allowed to be open: ulimit -Hn says {hard}.")
+        raise LoadError(f"This needs {_DESCRIPTORS} open files, but ulimit -Hn allows only {hard}.")
     if soft < _DESCRIPTORS:
         resource.setrlimit(resource.RLIMIT_NOFILE, (_DESCRIPTORS, hard))
 
 
 def _take_last_core() -> int:
-    """Keep this process on the last core; give the first one, for the servers."""
+    """Keep this process on the last core, and return the first one, for the servers."""
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[-1]})
     return cores[0]
@@ -127,21 +131,21 @@ def _take_last_core() -> int:
 
 def _measure(core: int, plan: _Plan) -> str:
     figures = [asyncio.run(_column(column, core, plan)) for column in _COLUMNS]
-    return "\n".join([*_table(figures), "", *_notes(plan)])
+    return "\n".join([*_table(figures), "", *_notes(plan, figures)])
 
 
 async def _column(column: _Column, core: int, plan: _Plan) -> Figures:
     dialect = column.dialect
-    # A server of its own for each phase: what one leaves behind is no part of the next.
-    with column.run(core) as broker:
+    # Each phase has a new server, so that what one leaves behind does not affect the next.
+    with column.run(core) as server:
         say(f"{dialect.title}: {plan.peers:,} idle peers")
-        resting = await idle(dialect, broker, plan.peers, plan.idle_seconds)
-    with column.run(core) as broker:
+        resting = await idle(dialect, server, plan.peers, plan.idle_seconds)
+    with column.run(core) as server:
         say(f"{dialect.title}: {PAIRS} pairs exchange candidates")
-        forwarding = await forward(dialect, broker, plan.forward_seconds)
-    with column.run(core) as broker:
+        forwarding = await forward(dialect, server, plan.forward_seconds)
+    with column.run(core) as server:
         say(f"{dialect.title}: setting up sessions")
-        set_ups = await session_set_ups(dialect, broker, plan.set_up_seconds)
+        set_ups = await session_set_ups(dialect, server, plan.set_up_seconds)
     return Figures(dialect.title, resting, forwarding, set_ups)
 
 
@@ -155,7 +159,7 @@ def _table(figures: Sequence[Figures]) -> list[str]:
         (f"{rate}: latency, 99 %, ms", [_ms(f.forwarding.p99) for f in figures]),
         ("CPU for each candidate, µs", [f"{f.forwarding.cpu * 1e6:.0f}" for f in figures]),
         (
-            "meanwhile, server ready but without a core, % of the time",
+            "Time that the server was ready but had no core, %",
             [f"{f.forwarding.starved:.1%}".rstrip("%") for f in figures],
         ),
         ("Sessions set up per second", [f"{f.set_ups.rate:,.0f}" for f in figures]),
@@ -168,23 +172,31 @@ def _table(figures: Sequence[Figures]) -> list[str]:
     ]
 
 
-def _notes(plan: _Plan) -> list[str]:
+def _notes(plan: _Plan, figures: Sequence[Figures]) -> list[str]:
     raised = ", ".join(f"`{name}`" for name in RAISED)
     about = (
         "Loopback, no TLS, one server process at a time on one core, the clients in another "
-        "process on another core. Latency is from client to client, and so holds what the load "
-        "generator takes itself. Memory is what is private to the process, its growth for each "
-        f"peer. CPU of idle peers is over {plan.idle_seconds:g} s: this project's server pings "
-        f"every {Limits().ping_seconds:g} s; PeerJS's client, and so the load generator, sends a "
-        f"heartbeat every {HEARTBEAT_SECONDS:g} s."
+        "process on another core. Latency is from client to client, and so includes the time that "
+        "the load generator itself takes. Memory is by how much the server's private memory grows "
+        f"for each peer. CPU with idle peers is measured over {plan.idle_seconds:g} s: this "
+        f"project's server pings every {Limits().ping_seconds:g} s; PeerJS's client, and so the "
+        f"load generator, sends a heartbeat every {HEARTBEAT_SECONDS:g} s."
     )
     set_up = (
-        "Setting up a session: two connections, registering on both (with TURN credentials, and "
-        "the invitation's QR code for the receiver; PeerJS has neither), an offer and an answer."
+        "A session is set up by two connections, a registration on each (with TURN credentials, "
+        "and an invitation's QR code for the receiver; PeerJS has neither), an offer and an answer."
     )
+    limited = ", ".join(
+        f"{f.title} ({f.set_ups.busy:.0%})" for f in figures if f.set_ups.busy < _SATURATED
+    )
+    if limited:
+        set_up += (
+            " Where the server did not use its whole core, the load generator was the limit, and "
+            f"only CPU for each session tells how fast the server is: {limited}."
+        )
     limits = (
-        f"Raised, since all peers come from one address and send steadily: {raised}, and PeerJS's "
-        "`concurrent_limit`. `access: open`, so no key is checked. All else is at its default."
+        f"Limits that are raised, because all peers come from one address: {raised}, and PeerJS's "
+        "`concurrent_limit`. `access: open`, so no key is checked. Everything else has its default."
     )
     return [about, "", set_up, "", limits]
 

@@ -1,7 +1,7 @@
-"""The load: datagrams at a steady rate from one connected UDP socket, counted at another.
+"""The load: datagrams sent from one UDP socket at a steady rate, and counted at another.
 
-Owns batched sending and receiving (sendmmsg and recvmmsg through ctypes, since a call of Python's
-own for each datagram would be the bottleneck), the pace, and what is counted. Linux only.
+Sends and receives in batches, with sendmmsg and recvmmsg through ctypes: a Python call for each
+datagram would be the bottleneck. Linux only.
 """
 
 import ctypes
@@ -48,16 +48,16 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class LoadError(Exception):
-    """What came out is not what went in; the message says what."""
+    """Packets were lost or changed. The message says more."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Where datagrams go in and come out: connected, non-blocking sockets.
+    """The connected, non-blocking sockets that datagrams are sent to and received from.
 
     Attributes
     ----------
-    prefix: what stands before the payload on the way in; as long as what does on the way out.
+    prefix: the bytes before each payload that is sent; those that are received have as many.
     """
 
     sender: socket.socket
@@ -72,7 +72,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Count:
-    """What one run counted. `seconds` from the first datagram to the last one sent."""
+    """The result of one run. `seconds` is the time from the first to the last sent datagram."""
 
     sent: int
     received: int
@@ -96,26 +96,26 @@ class Count:
 
 
 class Batches:
-    """Sends one datagram many times and counts what arrives, in few system calls.
+    """Sends one datagram many times and counts those that arrive, with few system calls.
 
     Parameters
     ----------
-    pair: the sockets; the payload is PAYLOAD_BYTES of zeros.
+    pair: the sockets. The payload is PAYLOAD_BYTES of zeros.
     """
 
     def __init__(self, pair: Pair) -> None:
         self._pair = pair
         data = pair.prefix + bytes(PAYLOAD_BYTES)
         self._datagram = ctypes.create_string_buffer(data, len(data))
-        # Only its head is copied out of each datagram that is counted; the kernel drops the rest.
+        # Only the first bytes of each received datagram are copied; the kernel drops the rest.
         self._head = ctypes.create_string_buffer(_HEAD_BYTES)
         self._out = _messages(self._datagram, len(data), _SEND_BATCH)
         self._in = _messages(self._head, _HEAD_BYTES, _RECEIVE_BATCH)
 
     def run(self, rate: float, seconds: float) -> Count:
-        """Send at a rate (datagrams per second) for a time, and wait for what is under way.
+        """Send at a rate (datagrams per second) for a time, and wait for those still on their way.
 
-        A generator that fell behind sends fewer; a burst to catch up would be a load of its own.
+        If the generator falls behind it sends fewer: a burst to catch up would be another load.
         """
         self.drain()
         overflowed = _overflowed(self._pair.receiver)
@@ -135,7 +135,7 @@ class Batches:
         return Count(sent, received, elapsed, _overflowed(self._pair.receiver) - overflowed)
 
     def drain(self, missing: int | None = None) -> int:
-        """Receive until nothing has come for a while, or all that is missing; the count."""
+        """Receive until nothing has come for a while, or all missing ones. Returns the count."""
         received = 0
         last = begin = time.perf_counter()
         while (now := time.perf_counter()) - last < _QUIET_SECONDS and now - begin < _DRAIN_SECONDS:
@@ -165,10 +165,10 @@ class Batches:
 
 
 def latencies(pair: Pair, rate: float, count: int) -> list[float]:
-    """Send single datagrams at a rate; the time each took one way, in microseconds.
+    """Send single datagrams at a rate. Returns how long each took one way, in microseconds.
 
-    Receiving polls and never sleeps, so that no wake-up of this process is in the result. Each
-    datagram is looked at whole.
+    The receiver polls and never sleeps, so that the results do not include waking up this process.
+    Every byte of each datagram is compared.
 
     Raises
     ------
@@ -188,7 +188,7 @@ def latencies(pair: Pair, rate: float, count: int) -> list[float]:
 
 
 def _collect(pair: Pair, until: int, found: list[float], count: int) -> None:
-    """Receive until a time, or until there are so many."""
+    """Receive until this time, or until there are `count`."""
     head = len(pair.prefix)
     while len(found) < count:
         try:
@@ -200,12 +200,12 @@ def _collect(pair: Pair, until: int, found: list[float], count: int) -> None:
         now = time.perf_counter_ns()
         _, stamp = _STAMP.unpack_from(data, head)
         if len(data) != head + PAYLOAD_BYTES or data[head + _STAMP.size :] != _REST:
-            raise LoadError("A datagram arrived with other contents.")
+            raise LoadError("A datagram was changed on its way.")
         found.append((now - stamp) / 1000)
 
 
 def direct() -> Pair:
-    """Two sockets on loopback with nothing between them."""
+    """Two sockets on loopback, without a relay between them."""
     receiver = _socket()
     receiver.bind(("127.0.0.1", 0))
     sender = _socket()
@@ -216,7 +216,7 @@ def direct() -> Pair:
 
 
 def connected(address: tuple[str, int]) -> socket.socket:
-    """A non-blocking socket connected to an address, with room for what waits."""
+    """A non-blocking socket that is connected to an address and has a large buffer."""
     made = _socket()
     made.connect(address)
     return made
@@ -230,7 +230,7 @@ def _socket() -> socket.socket:
 
 
 def _messages(buffer: ctypes.Array[ctypes.c_char], size: int, count: int) -> object:
-    # All share one buffer: what is in it does not matter.
+    # All share one buffer, because the content does not matter.
     vector = _Iovec(ctypes.addressof(buffer), size)
     header = _Msghdr(iov=ctypes.pointer(vector), iovlen=1)
     return (_Mmsghdr * count)(*(_Mmsghdr(header, 0) for _ in range(count)))

@@ -1,16 +1,12 @@
-"""The table of what was measured, and the notes under it.
-
-Owns how results are shown.
-"""
+"""The table of the results, and the notes under it."""
 
 import platform
 import statistics
 from collections.abc import Sequence
-from pathlib import Path
 
-from bench.load import PAYLOAD_BYTES, Count
-from bench.servers import coturn_version
-from bench.trials import (
+from bench.relay.load import PAYLOAD_BYTES, Count
+from bench.relay.servers import coturn_version
+from bench.relay.trials import (
     FLOOD_ROUNDS,
     LATENCY_COUNT,
     LATENCY_RATE,
@@ -19,8 +15,8 @@ from bench.trials import (
     Latencies,
     Trial,
 )
+from bench.shared import machine
 
-_BUSY_CORES = 0.2
 _NOTHING = Trial(Count(1, 0, 1.0, 0), 0.0, 0.0)
 
 
@@ -30,7 +26,7 @@ def table(columns: Sequence[Column], base: Latencies) -> list[str]:
     Parameters
     ----------
     columns: the embedded relay, then coturn.
-    base: latencies with nothing in the way.
+    base: latencies without a relay.
     """
     lines = [
         f"| UDP, relay to relay, {PAYLOAD_BYTES}-byte payloads | "
@@ -70,55 +66,47 @@ def table(columns: Sequence[Column], base: Latencies) -> list[str]:
 def notes(
     limit: float, base: Latencies, columns: Sequence[Column], cores: int, others: float
 ) -> list[str]:
-    """Write what the table cannot say.
+    """Write how the figures were measured, and how far to trust them.
 
     Parameters
     ----------
-    limit: what the load generator sends with nothing in the way, in packets per second.
-    base: latencies with nothing in the way.
+    limit: what the load generator sends without a relay, in packets per second.
+    base: latencies without a relay.
     columns: as for `table`.
     cores: how many there are.
     others: how many of them other processes used.
     """
     p50, p99 = statistics.median(base.p50), statistics.median(base.p99)
-    where = "on another" if cores > 1 else "on the same, the only one"
+    where = "on another core" if cores > 1 else "on the same core, the only one"
     lines = [
         (
-            f"- Machine: {cores} cores, {_processor()}, Linux {platform.release()}, Python "
-            f"{platform.python_version()}, coturn {coturn_version()}. Other processes used "
-            f"{others:.2f} of a core meanwhile."
+            f"- Machine: {machine.description()}, Python {platform.python_version()}, coturn "
+            f"{coturn_version()}. Other processes used {others:.2f} of a core during the run."
         ),
         (
-            f"- Each relay runs on one core, the load generator {where}. coturn runs from this "
-            "project's configuration without its limit of bandwidth and with relay-threads=1."
+            f"- Each relay runs on one core, the load generator {where}. coturn uses this "
+            "project's configuration, without its bandwidth limit and with relay-threads=1."
         ),
         (
-            f"- The load generator's own limit, with nothing between its sockets: {limit:,.0f}"
-            f" packets/s. One way between them: p50 {p50:.0f} µs, p99 {p99:.0f} µs."
+            f"- Without a relay, the load generator itself reaches {limit:,.0f} packets/s, and a "
+            f"packet takes {p50:.0f} µs one way (p50; p99: {p99:.0f} µs)."
         ),
         (
             "- The relays take turns. Latencies are medians of "
-            f"{len(base.p50)} rounds of {LATENCY_COUNT:,} packets, flooded is the median of "
-            f"{FLOOD_ROUNDS} runs at twice the highest rate of the better one; all else is from "
-            "the last run at the rate named."
+            f"{len(base.p50)} rounds of {LATENCY_COUNT:,} packets. The flooded rows are medians of "
+            f"{FLOOD_ROUNDS} runs at twice the highest rate of the better relay. Everything else "
+            "is from the last run at the given rate."
         ),
         (
-            "- Between two of its own clients coturn sends each packet through the kernel twice, "
-            "from one relay socket to the other; the embedded relay has no such sockets."
+            "- Between two of its own clients, coturn sends each packet through the kernel twice, "
+            "from one relay socket to the other. The embedded relay has no relay sockets."
         ),
     ]
     for column in columns:
         if column.generator_limited:
             lines.append(f"- {column.title}: the load generator could not send more.")
         if column.cut_short:
-            lines.append(f"- {column.title}: the search was not done in time.")
-    if others > _BUSY_CORES:
-        lines.append("- The machine was not idle: these figures are not worth keeping.")
+            lines.append(f"- {column.title}: the search did not finish in time.")
+    if others > machine.BUSY_CORES:
+        lines.append("- The machine was not idle, so do not trust these figures.")
     return lines
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()

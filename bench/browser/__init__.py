@@ -1,0 +1,1 @@
+"""Measures the pages in real browsers, side by side with PeerJS."""

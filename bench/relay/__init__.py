@@ -1,0 +1,1 @@
+"""Measures the embedded relay, side by side with coturn."""

@@ -1,0 +1,1 @@
+"""Measures the signaling server, side by side with PeerJS's server."""
