@@ -353,6 +353,9 @@ async def test_the_most_that_may_be_sent_stands_behind_the_address_of_the_video(
     answer = "\r\n".join([*lines, "a=x", ""])
     once = await module.call("lib/media/video", "m.withMostBitrate(a[0], 2000)", answer)
     assert once == answer.replace("a=x", "b=AS:2000\r\na=x")
+    # The browser keeps the limit of the section that it read last.
+    both = await module.call("lib/media/video", "m.withMostBitrate(a[0], 2000)", answer + answer)
+    assert both == once + once
     assert await module.call("lib/media/video", "m.withMostBitrate(a[0], 1)", once) == once.replace(
         "2000", "1"
     )
