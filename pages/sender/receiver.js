@@ -3,8 +3,7 @@
  * nor the camera.
  */
 
-import { OfferingPeer } from "../lib/media/offering-peer.js";
-
+/** @typedef {import("../lib/media/offering-peer.js").OfferingPeer} OfferingPeer */
 /** @typedef {import("../lib/media/peer.js").Peer} Peer */
 /** @typedef {import("../lib/media/video.js").VideoLimits} VideoLimits */
 /** @typedef {import("../lib/signaling/protocol.js").Codec} Codec */
@@ -12,6 +11,7 @@ import { OfferingPeer } from "../lib/media/offering-peer.js";
 
 /**
  * @typedef {object} Sending What every receiver gets, and how: one record for all of them.
+ * @property {typeof import("../lib/media/offering-peer.js").OfferingPeer | null} Peer null until it is loaded
  * @property {boolean} relayOnly
  * @property {boolean} reachable whether the server can be told anything
  * @property {RTCIceServer[]} iceServers
@@ -81,21 +81,21 @@ export class Receiver {
     return this.#interrupted;
   }
 
-  /** Null while nothing is to be sent to it. */
+  /** Null as long as it could not be connected. */
   get peer() {
     return this.#peer;
   }
 
-  /** Connect, in place of any connection there is; only end that one while nothing is to be sent. */
+  /** Connect, in place of any connection there is; only end that one while this page is not ready to send. */
   connect() {
     clearTimeout(this.#timer);
     this.#broken = this.#restarting = false;
     this.#peer?.close();
-    const { limits, relayOnly, iceServers, spare, codec, tracks } = this.#sending;
-    if (!limits) {
+    const { Peer, limits, relayOnly, iceServers, spare, codec, tracks } = this.#sending;
+    if (!Peer || !limits) {
       return;
     }
-    const peer = new OfferingPeer({
+    const peer = new Peer({
       id: this.#id,
       iceServers,
       spare,

@@ -1,8 +1,14 @@
-/** The receivers in the room: who is there, and what all of them get. Knows neither the page nor the camera. */
+/**
+ * The receivers in the room: who is there, and what all of them get. Knows neither the page nor the camera.
+ *
+ * What connects is loaded while the server is being asked who is there: the fewer modules have to come before that, the
+ * sooner the first picture is out.
+ */
 
-import { newConnection } from "../lib/media/peer.js";
+import { loaded } from "../lib/page/loading.js";
 import { Receiver } from "./receiver.js";
 
+/** @typedef {import("../lib/media/offering-peer.js").OfferingPeer} OfferingPeer */
 /** @typedef {import("../lib/media/peer.js").Peer} Peer */
 /** @typedef {import("../lib/media/video.js").VideoLimits} VideoLimits */
 /** @typedef {import("../lib/signaling/protocol.js").Codec} Codec */
@@ -29,6 +35,7 @@ export class Receivers {
   constructor(options) {
     this.#options = options;
     this.#sending = {
+      Peer: null,
       relayOnly: options.relayOnly,
       reachable: true,
       iceServers: [],
@@ -37,6 +44,7 @@ export class Receivers {
       codec: "auto",
       tracks: { video: null, audio: null },
     };
+    void this.#load();
   }
 
   get count() {
@@ -57,12 +65,7 @@ export class Receivers {
    */
   begin(limits) {
     this.setLimits(limits);
-    if (this.count === 0) {
-      this.#sending.spare ??= newConnection();
-    }
-    this.#all()
-      .filter(({ peer }) => !peer)
-      .forEach((receiver) => receiver.connect());
+    this.#connect();
   }
 
   /**
@@ -212,6 +215,26 @@ export class Receivers {
     return Promise.all(live.map(async (peer) => ({ peer, ...(await peer.outcome()) })));
   }
 
+  async #load() {
+    const { OfferingPeer } = await loaded(() => import("../lib/media/offering-peer.js"));
+    this.#sending.Peer = OfferingPeer;
+    this.#connect();
+  }
+
+  /** Connect to those that there is no connection to, as soon as this page is ready to send. */
+  #connect() {
+    const { Peer, limits } = this.#sending;
+    if (!Peer || !limits) {
+      return;
+    }
+    if (this.count === 0) {
+      this.#sending.spare ??= Peer.spare();
+    }
+    this.#all()
+      .filter(({ peer }) => !peer)
+      .forEach((receiver) => receiver.connect());
+  }
+
   #all() {
     return [...this.#receivers.values()];
   }
@@ -221,7 +244,7 @@ export class Receivers {
     return id === undefined && this.count === 1 ? this.#all()[0] : this.#receivers.get(id ?? "");
   }
 
-  /** @param {(peer: import("../lib/media/offering-peer.js").OfferingPeer) => void} action */
+  /** @param {(peer: OfferingPeer) => void} action */
   #each(action) {
     for (const { peer } of this.#all()) {
       if (peer) {

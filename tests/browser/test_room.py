@@ -3,11 +3,15 @@
 from typing import Any
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
+from signaling.server import SignalingServer
+from tests.browser.pages import Pages, phase
+from tests.browser.test_loading import Failing, patient
 from tests.browser.test_signaling import REGISTERED, answer, page
+from tests.running_server import local_sender_link
 
-__all__ = ["page"]
+__all__ = ["page", "patient"]
 
 OPEN = """async () => {
     const { Room } = await import("/pages/sender/room.js");
@@ -54,3 +58,17 @@ async def test_a_sender_goes_on_with_those_it_offers_to(page: Page) -> None:
     await page.clock.run_for(1000)
     await answer(page, REGISTERED | LIMITS | {"role": "sender", "resumed": True, "peers": peers})
     await page.wait_for_function(f"() => String({OFFERED}) === 'a'")
+
+
+async def test_what_connects_may_come_late(server: SignalingServer, patient: Pages) -> None:
+    """Whoever is in the room by then gets the picture, and the page says what it waits for."""
+    missing = Failing()
+    receiver = await patient.receiver(server)
+    sender = await patient.phone("about:blank")
+    await sender.route("**/pages/lib/media/offering-peer.js", missing)
+    await sender.goto(local_sender_link(server))
+    await missing.failed()
+    await expect(sender.locator("#loading")).to_be_visible()
+    missing.over = True
+    await phase(receiver, "live")
+    await expect(sender.locator("#loading")).to_be_hidden()

@@ -23,7 +23,7 @@ import { OutgoingVideos, SCREEN } from "./video.js";
  * @property {string} id the remote peer; stands as `to` in every message sent
  * @property {boolean} [twoWay] both sides send; otherwise only the side that offers does
  * @property {RTCIceServer[]} iceServers
- * @property {RTCPeerConnection | null} [spare] of `newConnection`, to be used first
+ * @property {RTCPeerConnection | null} [spare] of `Peer.spare`, to be used first
  * @property {boolean} [relayOnly] connect through TURN only
  * @property {VideoLimits} [limits] those of the camera to begin with, for a side that sends
  * @property {VideoLimits} [screenLimits] those of a screen to begin with
@@ -55,11 +55,6 @@ const MAX_BUFFERED = 65_536;
 /** @type {RTCBundlePolicy} one path for all; the one thing of a connection that cannot be set later */
 const BUNDLE = "max-bundle";
 
-/** A connection that goes nowhere yet. Making it takes the browser a moment, which can be spent before it is needed. */
-export function newConnection() {
-  return new RTCPeerConnection({ bundlePolicy: BUNDLE });
-}
-
 /** What both sides have in common. */
 export class Peer {
   /** @protected */
@@ -90,6 +85,11 @@ export class Peer {
     this.#spare = options.spare ?? null;
     const screen = options.twoWay ? (options.screenLimits ?? SCREEN) : null;
     this.videos = new OutgoingVideos(options.limits ?? null, screen, options.codec);
+  }
+
+  /** A connection that goes nowhere yet. Making it takes the browser a moment, which can be spent before it is needed. */
+  static spare() {
+    return new RTCPeerConnection({ bundlePolicy: BUNDLE });
   }
 
   /** The remote peer's id. */
@@ -250,7 +250,7 @@ export class Peer {
    */
   create() {
     this.discard();
-    const pc = this.#spare ?? newConnection();
+    const pc = this.#spare ?? Peer.spare();
     this.#spare = null;
     this.pc = pc;
     pc.setConfiguration(this.configuration());
