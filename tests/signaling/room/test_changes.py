@@ -673,3 +673,14 @@ def test_one_who_moved_to_another_network_is_known_by_it() -> None:
     rooms.receive("l", RoleChange(None, to="m"), NOW)
     enter(rooms, "again", source="elsewhere")
     assert roles(rooms)["again"] == "knocking"
+
+
+def test_one_who_was_silenced_cannot_hand_back_the_time_before() -> None:
+    """Soon after a restart, in a room that was not there before it."""
+    rooms = class_rooms(started=NOW, opened=False)
+    enter(rooms, "l", "leader")
+    enter(rooms, "m")
+    earlier = newest(rooms.receive("l", RoleChange("member", to="m"), NOW), "m", ROLES)
+    rooms.receive("l", RoleChange("quiet", to="m"), NOW)
+    assert rooms.receive("m", earlier, NOW) == []
+    assert roles(rooms)["m"] == "quiet"

@@ -258,3 +258,13 @@ def test_a_document_does_not_grow_past_its_limit() -> None:
         change(held, version, "x" * 3, name="list")
     assert refusal(held, 4, "x" * 5, name="list").code == Code.BAD_FIELD
     assert change(held, 4, "x" * 3, name="list").version == 5
+
+
+def test_a_version_that_this_process_made_is_not_taken_back() -> None:
+    """Only what was there before a restart: else anybody who may not write could undo a change."""
+    held = documents()
+    first = change(held, 0, "first")
+    change(held, 1, "second")
+    assert held.restore(first) is None
+    assert held.values["board"] == "second"
+    assert not held.restored
