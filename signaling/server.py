@@ -10,6 +10,7 @@ import logging
 import socket
 import ssl
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -54,13 +55,16 @@ class SignalingServer:
     ----------
     config: the configuration.
     folder: the state folder (secret, certificates).
+    more_types: further kinds of rooms, besides those that it always has.
 
     Raises
     ------
     SetupError: the secret or a certificate cannot be read.
     """
 
-    def __init__(self, config: Config, folder: Path) -> None:
+    def __init__(
+        self, config: Config, folder: Path, *, more_types: Sequence[RoomType] = ()
+    ) -> None:
         self.config = config
         self._folder = folder
         secret = state_folder.load_secret(folder)
@@ -70,7 +74,7 @@ class SignalingServer:
         self._relay = self.turn if isinstance(self.turn, EmbeddedTurn) else None
         context = self._make_context()
         self.metrics = Metrics()
-        self._types = self._make_types()
+        self._types = (*self._make_types(), *more_types)
         self._rooms = self._make_rooms(Seals(secret))
         # Drawing one takes ten times as long as everything else that a registration needs.
         self._qr_code = functools.lru_cache(maxsize=QR_CODES)(qr.svg)
