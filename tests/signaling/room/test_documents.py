@@ -268,3 +268,17 @@ def test_a_version_that_this_process_made_is_not_taken_back() -> None:
     assert held.restore(first) is None
     assert held.values["board"] == "second"
     assert not held.restored
+
+
+def test_what_a_kind_makes_of_a_value_is_asked_for_values_within_the_limits_alone() -> None:
+    """A value that is too long or nested too deep does not get that far."""
+
+    def never(_old: Any, _new: Any, _at: float) -> Any:
+        raise AssertionError
+
+    kind = dataclasses.replace(
+        KIND, documents={"board": Document(0, frozenset({"writer"}), never, max_bytes=60)}
+    )
+    held = Documents(kind, "abc", Seals(SECRET), {})
+    assert refusal(held, 0, "x" * 59).code == Code.BAD_FIELD
+    assert refusal(held, 0, [[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]).code == Code.BAD_FIELD
