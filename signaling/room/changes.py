@@ -142,15 +142,19 @@ def change(room: Room, target: Peer, new: Role, by: str | None) -> Iterator[Outc
     yield from each(everyone, changed)
     gone = PeerDisconnected(old.name, target.id, "role")
     yield from each([p for p in heard_before if p.id not in stays], gone)
-    if not target.away:
-        newly_met = [p for p in heard_now if p.id not in stays and not p.away]
+    newly_met = [p for p in heard_now if p.id not in stays and not p.away]
+    if target.away:
+        target.unseen_by.update(p.id for p in newly_met)
+    else:
         yield from room.announce(target, newly_met)
     for peer in met_before:
         if peer not in met_now or offers_before[peer.id] != _who_offers(target, peer):
             yield Delivery(target.id, PeerDisconnected(peer.role.name, peer.id, "role"))
     for peer in met_now:
         known = peer in met_before and offers_before[peer.id] == _who_offers(target, peer)
-        if not known and not peer.away:
+        if not known and peer.away:
+            peer.unseen_by.add(target.id)
+        elif not known:
             yield from room.announce(peer, [target])
     if target.away:
         target.heard = 0

@@ -65,7 +65,7 @@ def say(peer: Peer, message: Say, at: float) -> list[Outcome]:
             Code.BAD_FIELD, f"This is too long: at most {kind.max_characters} characters."
         )
     private = message.to is not None
-    listeners = [room.named(peer, message.to)] if message.to is not None else room.hearers(peer)
+    hearers = [room.named(peer, message.to)] if message.to is not None else room.hearers(peer)
     said = dataclasses.replace(
         message,
         to=None,
@@ -77,7 +77,7 @@ def say(peer: Peer, message: Say, at: float) -> list[Outcome]:
     )
     if not private:
         room.history.keep(said, peer.role.name)
-    return list(each([peer, *listeners], said))
+    return list(each([peer, *hearers], said))
 
 
 def _count_candidates(peer: Peer, message: Routed, most: int) -> None:

@@ -5,6 +5,7 @@ again: nothing is stored, and nobody can forge one.
 """
 
 import json
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from signaling.room.fields import MAX_SAFE_INTEGER
 from signaling.room.messages import DocumentVersion, SetDocument
 from signaling.room.refusal import Code, Refusal
 from signaling.room.room_type import Document, Json, RoomType
-from signaling.room.seals import Seals
+from signaling.room.seals import Seals, maker_of
 
 MAX_DEPTH = 16
 
@@ -53,6 +54,7 @@ class Documents:
             for name, document in self._known.items()
         }
         self._restored: set[str] = set()
+        self._maker = secrets.token_urlsafe(6)
 
     @property
     def all(self) -> tuple[DocumentVersion, ...]:
@@ -105,7 +107,8 @@ class Documents:
 
         Returns
         -------
-        What is the newest version now; None where this one is older than one handed back before.
+        What is the newest version now; None where this one is older than one handed back before,
+        or is not from before a restart: then a peer that may not write could undo what others did.
 
         Raises
         ------
@@ -114,6 +117,8 @@ class Documents:
         self._document(version.name)
         if not self._seals.is_sealed(self._type, self._room, version):
             raise Refusal(Code.BAD_SEAL, f'This version of "{version.name}" is not this room\'s.')
+        if maker_of(version) == self._maker:
+            return None
         newest = self._newest[version.name].version
         if version.version > newest:
             self._newest[version.name] = version
@@ -131,7 +136,7 @@ class Documents:
 
     def _put(self, name: str, value: Json, by: str | None, at: float) -> DocumentVersion:
         version = DocumentVersion(name, self._newest[name].version + 1, value, by, at)
-        seal = self._seals.seal(self._type, self._room, version)
+        seal = self._seals.seal(self._type, self._room, version, self._maker)
         sealed = DocumentVersion(name, version.version, value, by, at, seal)
         self._newest[name] = sealed
         return sealed
@@ -145,7 +150,7 @@ def _check(value: Json, max_bytes: int) -> None:
 
 
 def _check_exact(value: Any, depth: int) -> None:
-    """What every browser reads as it was written: only such a value keeps its seal."""
+    """What every client reads as it was written: only such a value keeps its seal."""
     if depth > MAX_DEPTH:
         raise Refusal(Code.BAD_FIELD, f"The value is nested more than {MAX_DEPTH} deep.")
     if isinstance(value, int) and abs(value) > MAX_SAFE_INTEGER:

@@ -15,7 +15,7 @@ M = TypeVar("M")
 
 MAX_TOKEN = 128
 MAX_SAFE_INTEGER = 2**53 - 1
-"""The largest whole number that a browser keeps exactly (ECMA-262, Number.MAX_SAFE_INTEGER)."""
+"""The largest whole number that JavaScript keeps exactly (ECMA-262, Number.MAX_SAFE_INTEGER)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def whole(most: int = MAX_SAFE_INTEGER) -> Read:
 
 
 def number(value: Any, _sizes: Sizes) -> float:
-    """A number that a browser keeps exactly enough."""
+    """A number that JavaScript keeps exactly enough."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Wrong("a number")
     if abs(value) > MAX_SAFE_INTEGER:

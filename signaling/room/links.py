@@ -71,7 +71,7 @@ class Links:
         return hmac.compare_digest(right.encode(), key.encode("utf-8", "replace"))
 
     def home_room(self) -> str:
-        """The room of this laptop: the same after every restart."""
+        """The room of this computer: the same after every restart."""
         return "".join(_READABLE[b % len(_READABLE)] for b in self._digest("home room")[:6])
 
     def _digest(self, *parts: str) -> bytes:
@@ -86,7 +86,7 @@ class Link:
     Attributes
     ----------
     origin: scheme, host and port, as in `https://192.168.1.20:8443`.
-    role: the path of the link, `sender` or `receiver`.
+    role: the path of the link, without its slash.
     room, key: from the fragment; None where the link does not say.
     """
 
@@ -97,7 +97,7 @@ class Link:
 
 
 def read_link(url: str) -> Link:
-    """Take a sender's or receiver's link apart.
+    """Take the link of a page of a room apart.
 
     Raises
     ------

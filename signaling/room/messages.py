@@ -176,7 +176,7 @@ class IceCandidate:
 
 @wired
 class Control:
-    """What one peer asks of another, such as other camera settings."""
+    """What one peer asks of another, such as other settings."""
 
     type: ClassVar[str] = "control"
     settings: Mapping[str, Any] = wire(fields.mapping)
@@ -422,7 +422,7 @@ def _inside(value: Any) -> list[Any]:
 
 
 def _no_constant(name: str) -> None:
-    # Python reads NaN and Infinity, which are not JSON (RFC 8259) and which no browser accepts.
+    # Python reads NaN and Infinity, which are not JSON (RFC 8259) and which JSON.parse refuses.
     raise ValueError(name)
 
 

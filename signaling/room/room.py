@@ -32,6 +32,7 @@ class Peer:
     state: the last state that it told everyone.
     heard: the number of what was said last before it was cut off; 0 where its role has changed
         since, so that others are there whom it hears.
+    unseen_by: those who have come to hear of it since it was cut off.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Peer:
     candidates: int = 0
     state: Mapping[str, Any] | None = None
     heard: int = 0
+    unseen_by: set[str] = field(default_factory=set)
 
     @property
     def away(self) -> bool:
@@ -92,17 +94,20 @@ class Room:
         """What one peer may know of another."""
         return PeerInfo(peer.id, peer.role.name, peer.name, peer.away, offers(to, peer))
 
-    def announce(
-        self, peer: Peer, to: Iterable[Peer], *, with_state: bool = True
-    ) -> Iterator[Delivery]:
-        """Tell others that a peer is here, and what it shows of itself."""
+    def announce(self, peer: Peer, to: Iterable[Peer], *, back: bool = False) -> Iterator[Delivery]:
+        """Tell others that a peer is here, and what it shows of itself.
+
+        Parameters
+        ----------
+        back: they know that already, except those who have come to hear of it meanwhile.
+        """
         here = {
             True: PeerConnected(peer.role.name, peer.id, peer.name, offers=True),
             False: PeerConnected(peer.role.name, peer.id, peer.name),
         }
         for other in to:
             yield Delivery(other.id, here[offers(other, peer)])
-            if with_state and peer.state is not None:
+            if peer.state is not None and (not back or other.id in peer.unseen_by):
                 yield Delivery(other.id, State(peer.state, from_=peer.id))
 
     def targets(self, peer: Peer, message: Routed) -> list[Peer]:

@@ -76,7 +76,7 @@ class RoomType:
     ----------
     name: as `register` names it.
     roles: by their names.
-    pages: the path of each page, such as "/sender", and the role that it asks for.
+    pages: the path of each page, as in "/page", and the role that it asks for.
     seats: how many peers one room holds, of all roles.
     documents: by their names.
     utterances: the kinds of `say`.

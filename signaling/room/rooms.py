@@ -242,6 +242,7 @@ class Rooms:
             return []
         peer.lost_at = now + self._settings.resume_seconds
         peer.heard = peer.room.history.count
+        peer.unseen_by.clear()
         gone = PeerDisconnected(peer.role.name, peer.id, "away")
         return list(each(peer.room.hearers(peer), gone))
 
@@ -311,6 +312,9 @@ class Rooms:
         self._rooms[room.code] = room
         room.peers[peer.id] = self._peers[peer.id] = peer
         room.empty_since = None
+        for other in room.met_by(peer):
+            if other.away:
+                other.unseen_by.add(peer.id)
         led = changes.note_leader(room, peer, self._room_time(now))
         return Joined(
             self._welcome.registered(peer, resumed=arrival.ticket is not None),
@@ -336,7 +340,7 @@ class Rooms:
             [
                 *self._welcome.memory(peer, heard),
                 *self._welcome.states(peer),
-                *room.announce(peer, told, with_state=False),
+                *room.announce(peer, told, back=True),
             ],
         )
 

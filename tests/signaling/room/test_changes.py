@@ -206,8 +206,10 @@ def test_one_who_waits_hears_and_says_nothing() -> None:
 def test_those_who_stay_connected_are_not_told_that_they_meet() -> None:
     """A change that keeps both who meets and who offers keeps the connection: no word of it."""
     rooms = a_class("m")
+    rooms.receive("l", Say(CHAT, "heard already"), NOW)
+    rooms.receive("m", State({"hand": True}), NOW)
     told = rooms.receive("l", RoleChange("leader", to="m"), NOW)
-    assert of_type(told, "l", PeerConnected, PeerDisconnected) == []
+    assert of_type(told, "l", PeerConnected, PeerDisconnected, State) == []
     assert of_type(told, "m", PeerConnected, PeerDisconnected, Say) == []
 
 
@@ -603,14 +605,17 @@ def token_of(peer: str, role: str = "member") -> str:
     return classroom_token(peer, role)
 
 
-def test_a_newcomer_is_told_what_a_peer_that_is_away_shows() -> None:
-    """It learns of the peer from `registered`; of its return nobody is told more than that."""
+def test_one_who_came_meanwhile_is_told_what_a_peer_shows_that_comes_back() -> None:
+    """It has not met it before, so it does not know its state."""
     rooms = a_class("m")
     rooms.receive("m", State({"hand": True}), NOW)
     rooms.drop("m", NOW)
-    assert of_type(enter(rooms, "n"), "n", State) == [State({"hand": True}, from_="m")]
+    assert of_type(enter(rooms, "n"), "n", State) == []
     told = enter(rooms, "x", resume=classroom_token("m"))
-    assert of_type(told, "n", PeerConnected, State) == [PeerConnected("member", "m")]
+    assert of_type(told, "n", PeerConnected, State) == [
+        PeerConnected("member", "m"),
+        State({"hand": True}, from_="m"),
+    ]
 
 
 def test_one_who_replaces_its_connection_is_told_what_the_others_show() -> None:
@@ -670,3 +675,39 @@ def test_one_who_moved_to_another_network_is_known_by_it() -> None:
     rooms.receive("l", RoleChange(None, to="m"), NOW)
     enter(rooms, "again", source="elsewhere")
     assert roles(rooms)["again"] == "knocking"
+
+
+def test_one_who_was_silenced_cannot_hand_back_the_time_before() -> None:
+    """Soon after a restart, in a room that was not there before it."""
+    rooms = class_rooms(started=NOW, opened=False)
+    enter(rooms, "l", "leader")
+    enter(rooms, "m")
+    earlier = newest(rooms.receive("l", RoleChange("member", to="m"), NOW), "m", ROLES)
+    rooms.receive("l", RoleChange("quiet", to="m"), NOW)
+    assert rooms.receive("m", earlier, NOW) == []
+    assert roles(rooms)["m"] == "quiet"
+
+
+def test_one_who_has_seen_what_a_peer_shows_is_not_told_again() -> None:
+    """Coming and going must not be a way to send more than the rate allows."""
+    rooms = a_class("m", "n")
+    rooms.receive("m", State({"hand": True}), NOW)
+    for _ in range(2):
+        rooms.drop("m", NOW)
+        told = enter(rooms, "x", resume=classroom_token("m"))
+        assert of_type(told, "n", PeerConnected, State) == [PeerConnected("member", "m")]
+
+
+def test_one_whose_role_changed_sees_what_those_show_who_were_away() -> None:
+    """And they are seen by it: both ways, once they are back."""
+    rooms = locked(a_class("m"))
+    rooms.receive("m", State({"hand": True}), NOW)
+    enter(rooms, "z", source="z")
+    rooms.drop("m", NOW)
+    rooms.receive("l", RoleChange("member", to="z"), NOW)
+    told = enter(rooms, "x", resume=classroom_token("m"))
+    assert of_type(told, "z", State) == [State({"hand": True}, from_="m")]
+    rooms.drop("m", NOW)
+    rooms.receive("l", RoleChange("quiet", to="m"), NOW)
+    told = enter(rooms, "x", resume=classroom_token("m"))
+    assert of_type(told, "z", State) == [State({"hand": True}, from_="m")]

@@ -258,3 +258,27 @@ def test_a_document_does_not_grow_past_its_limit() -> None:
         change(held, version, "x" * 3, name="list")
     assert refusal(held, 4, "x" * 5, name="list").code == Code.BAD_FIELD
     assert change(held, 4, "x" * 3, name="list").version == 5
+
+
+def test_a_version_that_this_process_made_is_not_taken_back() -> None:
+    """Only what was there before a restart: else anybody who may not write could undo a change."""
+    held = documents()
+    first = change(held, 0, "first")
+    change(held, 1, "second")
+    assert held.restore(first) is None
+    assert held.values["board"] == "second"
+    assert not held.restored
+
+
+def test_what_a_kind_makes_of_a_value_is_asked_for_values_within_the_limits_alone() -> None:
+    """A value that is too long or nested too deep does not get that far."""
+
+    def never(_old: Any, _new: Any, _at: float) -> Any:
+        raise AssertionError
+
+    kind = dataclasses.replace(
+        KIND, documents={"board": Document(0, frozenset({"writer"}), never, max_bytes=60)}
+    )
+    held = Documents(kind, "abc", Seals(SECRET), {})
+    assert refusal(held, 0, "x" * 59).code == Code.BAD_FIELD
+    assert refusal(held, 0, [[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]).code == Code.BAD_FIELD

@@ -39,5 +39,7 @@ test("the video section's bandwidth follows its connection data, and replaces an
   const answer = [...lines, "a=x", ""].join("\r\n");
   const once = withMostBitrate(answer, 2000);
   assert.equal(once, answer.replace("a=x", "b=AS:2000\r\na=x"));
+  // The browser keeps the limit of the section that it read last.
+  assert.equal(withMostBitrate(answer + answer, 2000), once + once);
   assert.equal(withMostBitrate(once, 1), once.replace("2000", "1"));
 });
