@@ -225,7 +225,7 @@ class Layout(Generic[M]):
         return self._kind(**read)
 
     def write(self, message: M) -> dict[str, Any]:
-        """The message as JSON values. What is None or False is left out, but not where null may be."""
+        """The message as JSON values. None and False are left out, except where null may be."""
         written: dict[str, Any] = {}
         for f in self._fields:
             value = getattr(message, f.attribute)

@@ -239,7 +239,7 @@ class DocumentVersion:
 
 
 def _read_role(value: Any, sizes: Sizes) -> str | None:
-    return None if value is None else _TOKEN(value, sizes)  # type: ignore[no-any-return]
+    return None if value is None else _TOKEN(value, sizes)
 
 
 @wired

@@ -92,7 +92,9 @@ class Room:
         """What one peer may know of another."""
         return PeerInfo(peer.id, peer.role.name, peer.name, peer.away, offers(to, peer))
 
-    def announce(self, peer: Peer, to: Iterable[Peer]) -> Iterator[Delivery]:
+    def announce(
+        self, peer: Peer, to: Iterable[Peer], *, with_state: bool = True
+    ) -> Iterator[Delivery]:
         """Tell others that a peer is here, and what it shows of itself."""
         here = {
             True: PeerConnected(peer.role.name, peer.id, peer.name, offers=True),
@@ -100,7 +102,7 @@ class Room:
         }
         for other in to:
             yield Delivery(other.id, here[offers(other, peer)])
-            if peer.state is not None:
+            if with_state and peer.state is not None:
                 yield Delivery(other.id, State(peer.state, from_=peer.id))
 
     def targets(self, peer: Peer, message: Routed) -> list[Peer]:

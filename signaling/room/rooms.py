@@ -336,7 +336,7 @@ class Rooms:
             [
                 *self._welcome.memory(peer, heard),
                 *self._welcome.states(peer),
-                *room.announce(peer, told),
+                *room.announce(peer, told, with_state=False),
             ],
         )
 

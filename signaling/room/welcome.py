@@ -1,6 +1,6 @@
 """What a peer is given when it enters a room or comes back to it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from signaling.room.deliveries import Delivery
 from signaling.room.messages import IceServer, Invite, Registered, State
@@ -73,13 +73,20 @@ class Welcome:
             yield Delivery(peer.id, said)
 
     def present(self, peer: Peer) -> Iterator[Delivery]:
-        """Those who are here, for a newcomer; a peer that is away is announced when it is back."""
-        for other in peer.room.met_by(peer):
-            if not other.away:
-                yield from peer.room.announce(other, [peer])
+        """Those who are here, for a newcomer, and what they show of themselves; a peer that is away
+        is announced when it is back."""
+        here = [other for other in peer.room.met_by(peer) if not other.away]
+        for other in here:
+            yield from peer.room.announce(other, [peer])
+        away = (other for other in peer.room.met_by(peer) if other.away)
+        yield from _shown_by(away, peer)
 
     def states(self, peer: Peer) -> Iterator[Delivery]:
         """What those who are here or away show of themselves."""
-        for other in peer.room.met_by(peer):
-            if other.state is not None:
-                yield Delivery(peer.id, State(other.state, from_=other.id))
+        return _shown_by(peer.room.met_by(peer), peer)
+
+
+def _shown_by(others: Iterable[Peer], peer: Peer) -> Iterator[Delivery]:
+    for other in others:
+        if other.state is not None:
+            yield Delivery(peer.id, State(other.state, from_=other.id))
