@@ -22,7 +22,7 @@ import signaling
 from signaling.config import Config
 from signaling.host import addresses, qr, state_folder, tls
 from signaling.metrics import Metrics
-from signaling.room import codes, links
+from signaling.room import links
 from signaling.room.messages import Invite
 from signaling.room.room_type import RoomType
 from signaling.room.rooms import Rooms, Settings
@@ -157,7 +157,7 @@ class SignalingServer:
         ------
         Refusal: as for `open_room`.
         """
-        code = codes.new_code()
+        code = links.new_code()
         kind = self.open_room(type_name, code)
         origin = self.public_origin()
         made = {role: self.link(origin, role, code, kind) for role in kind.pages.values()}

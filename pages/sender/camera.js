@@ -10,7 +10,7 @@ import {
   MediaError,
   openCamera,
 } from "../lib/media/media.js";
-import { Retry } from "./retry.js";
+import { Retry } from "../lib/media/retry.js";
 
 /** @typedef {import("../lib/media/media.js").CameraWish} CameraWish */
 /** @typedef {import("../lib/media/media.js").MediaErrorKind} MediaErrorKind */

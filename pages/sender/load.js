@@ -2,7 +2,7 @@
  * Sends less when the phone has been too busy to encode for a while, and more again when it is no longer busy.
  */
 
-import { Growth } from "./growth.js";
+import { Growth } from "../lib/media/growth.js";
 
 /** @typedef {import("../lib/media/peer.js").Peer} Peer */
 /** @typedef {import("../lib/media/video.js").VideoLimits} VideoLimits */
@@ -137,7 +137,7 @@ export class LoadWatch {
 
   /**
    * @param {object} options
-   * @param {() => Promise<({ peer: Peer } & import("./growth.js").Outcome)[]>} options.outcomes how sending
+   * @param {() => Promise<({ peer: Peer } & import("../lib/media/growth.js").Outcome)[]>} options.outcomes how sending
    *   to each receiver goes
    * @param {(step: number) => void} options.changed there is a new step
    */
@@ -183,7 +183,7 @@ export class LoadWatch {
 
   /**
    * @param {Peer} peer
-   * @param {import("./growth.js").Outcome} outcome
+   * @param {import("../lib/media/growth.js").Outcome} outcome
    * @param {number} now
    */
   #grow(peer, outcome, now) {

@@ -4,7 +4,7 @@
  */
 
 import { MediaError, openMicrophone } from "../lib/media/media.js";
-import { Retry } from "./retry.js";
+import { Retry } from "../lib/media/retry.js";
 
 const REFUSED = "The browser does not allow this page to use the microphone.";
 const BUSY = "The microphone could not be opened.";

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import re
+import secrets
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -17,6 +18,14 @@ _ROOM = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 # No i, l, o, 0, 1: a code may be read aloud or typed.
 _READABLE = "abcdefghjkmnpqrstuvwxyz23456789"
 _KEY_BYTES = 16
+_LETTERS = "abcdefghjkmnpqrstuvwxyz"
+_GROUPS = (3, 4, 3)
+
+
+def new_code() -> str:
+    """The code of a new room, as in `abc-defg-hij`, which nobody can foresee: ten of 23 letters, 45
+    bits."""
+    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(size)) for size in _GROUPS)
 
 
 def valid_room(code: str) -> bool:

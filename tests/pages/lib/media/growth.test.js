@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Growth } from "../../../pages/sender/growth.js";
+import { Growth } from "../../../../pages/lib/media/growth.js";
 
 const WANTED = 1_000_000;
 

@@ -3,7 +3,7 @@
  * controls the bitrate by itself; it is only asked to try for more.
  */
 
-/** @typedef {import("../lib/media/peer.js").Peer} Peer */
+/** @typedef {import("./peer.js").Peer} Peer */
 /** @typedef {Awaited<ReturnType<Peer["outcome"]>>} Outcome */
 
 /** The share of the chosen bitrate that is enough for the full resolution. */
