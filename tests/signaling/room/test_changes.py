@@ -711,3 +711,15 @@ def test_one_whose_role_changed_sees_what_those_show_who_were_away() -> None:
     rooms.receive("l", RoleChange("quiet", to="m"), NOW)
     told = enter(rooms, "x", resume=classroom_token("m"))
     assert of_type(told, "z", State) == [State({"hand": True}, from_="m")]
+
+
+def test_what_a_peer_shows_is_owed_to_a_newcomer_once() -> None:
+    """The next time that the peer is away, the newcomer knows it already."""
+    rooms = a_class("m")
+    rooms.receive("m", State({"hand": True}), NOW)
+    rooms.drop("m", NOW)
+    enter(rooms, "n")
+    for shown in ([State({"hand": True}, from_="m")], []):
+        told = enter(rooms, "x", resume=classroom_token("m"))
+        assert of_type(told, "n", State) == shown
+        rooms.drop("m", NOW)

@@ -207,3 +207,12 @@ def test_the_last_words_are_kept_and_no_more() -> None:
         conversation.say(member, Say("wave", "x"), 1)
     kept = room.history.after(0, {"member"})
     assert [said.body for said in kept] == [str(n) for n in range(20 - KEPT, 20)]
+
+
+def test_words_reach_those_who_hear_and_not_those_who_are_heard() -> None:
+    """A leader hears of those who wait; they do not hear it, except what is for them alone."""
+    _room, leader, *_ = the_class()
+    told = conversation.say(leader, Say(CHAT, "hello"), 7.5)
+    assert [outcome.peer_id for outcome in told] == ["l", "m", "q"]
+    told = conversation.say(leader, Say(CHAT, "wait", to="k"), 7.5)
+    assert [outcome.peer_id for outcome in told] == ["l", "k"]

@@ -282,3 +282,15 @@ def test_what_a_kind_makes_of_a_value_is_asked_for_values_within_the_limits_alon
     held = Documents(kind, "abc", Seals(SECRET), {})
     assert refusal(held, 0, "x" * 59).code == Code.BAD_FIELD
     assert refusal(held, 0, [[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]).code == Code.BAD_FIELD
+
+
+def test_the_seal_covers_which_process_made_a_version() -> None:
+    """Else a version of this process could be passed off as one from before a restart."""
+    held = documents()
+    made = change(held, 0, "text")
+    change(held, 1, "newer")
+    _maker, _, mac = (made.seal or "").partition(".")
+    for maker in ("", "other"):
+        with pytest.raises(Refusal) as caught:
+            held.restore(dataclasses.replace(made, seal=f"{maker}.{mac}"))
+        assert caught.value.code == Code.BAD_SEAL

@@ -195,3 +195,10 @@ def test_a_role_without_a_page_can_be_asked_for_with_its_key() -> None:
     """A program may have the link of one that no page has."""
     kind = dataclasses.replace(CLASS, pages={"/class": "member"})
     assert door().role(kind, "leader") is kind.roles["leader"]
+
+
+def test_a_role_without_a_key_does_not_lead_by_one() -> None:
+    """Though it may end the room: nobody was ever given such a key."""
+    ends = dataclasses.replace(CLASS.roles["member"], sends=frozenset({"end"}))
+    kind = dataclasses.replace(CLASS, roles={**CLASS.roles, "member": ends})
+    assert not Door([USUAL, kind], KEYS).leads(ROOM, leader_key(role="member"))

@@ -42,7 +42,7 @@ def test_the_token_remembers_how_the_peer_came() -> None:
     """The role that it asked for and the one it was given then, whatever it has by now."""
     room = a_room()
     peer = seat(room, "a", "member", since=7)
-    peer.given = "knocking"
+    peer.given, peer.role = "knocking", room.type.roles["quiet"]
     token = welcome().registered(peer, resumed=True).resume
     assert token is not None
     ticket = SEALS.read_token(token, "classroom", ROOM, "member")
