@@ -126,9 +126,6 @@ class Member:
         """A message has come that is not about connections."""
         log.debug("a peer in Python has no use for %s", message.type)
 
-    async def _on_offered(self, session: Session) -> None:
-        """An offer was sent."""
-
     async def _read(self) -> None:
         try:
             while True:
@@ -169,7 +166,6 @@ class Member:
         negotiation = Negotiation(session, self._media, self._client.send)
         if session.offers:
             await negotiation.offer()
-            await self._on_offered(session)
         while True:
             await negotiation.take(await session.next())
 

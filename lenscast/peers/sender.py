@@ -7,7 +7,6 @@ from lenscast.peers.feed import Feed
 from lenscast.peers.member import Member
 from lenscast.peers.negotiation import BITRATE, Media
 from lenscast.peers.picture import VideoTrack
-from lenscast.peers.session import Session
 from lenscast.peers.signaling import SignalingClient
 from lenscast.peers.transport import Transport
 from signaling.room.messages import State
@@ -70,12 +69,9 @@ class Sender(Member):
         async for frame in self._feed.read(self._picture):
             if self._size != (frame.width, frame.height):
                 self._size = frame.width, frame.height
+                # The server hands it to whoever comes later.
                 await self._client.send(State(self._state(self._size)))
         self._tasks.finish()
-
-    async def _on_offered(self, session: Session) -> None:
-        if self._size is not None:
-            await self._client.send(State(self._state(self._size), to=session.peer_id))
 
     def _state(self, size: tuple[int, int]) -> dict[str, Any]:
         width, height = size

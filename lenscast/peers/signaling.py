@@ -4,6 +4,7 @@ Knows the messages, not what carries their text: that is a `Transport`. Touches 
 """
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import random
@@ -19,6 +20,7 @@ from signaling.room import messages
 from signaling.room.links import read_link
 from signaling.room.messages import (
     ClientMessage,
+    DocumentVersion,
     Error,
     Register,
     Registered,
@@ -169,7 +171,7 @@ class SignalingClient:
                 await self._come_back(ended)
             else:
                 if (newer := self._memory.take(message)) is not None:
-                    await self.send(newer)
+                    await self._hand_back(newer)
                 elif self._roster.take(message, self.registered):
                     return message
 
@@ -200,6 +202,13 @@ class SignalingClient:
         if connection is not None:
             self._end(_closed_here())
             await connection.close()
+
+    async def _hand_back(self, newer: DocumentVersion) -> None:
+        # Not by `send`: where the connection breaks, that waits until `receive` has another one,
+        # and this is a part of `receive`. After a break the server tells its own version again.
+        if self._connection is not None:
+            with contextlib.suppress(ConnectionError):
+                await self._connection.send(messages.encode(newer))
 
     async def _join(self) -> None:
         if self._connection is not None:

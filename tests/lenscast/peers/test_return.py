@@ -19,14 +19,18 @@ from lenscast.peers.websocket import WebSocketConnection
 from signaling.config import Config
 from signaling.room.messages import (
     Control,
+    DocumentVersion,
     Offer,
     PeerConnected,
     PeerDisconnected,
+    Registered,
     ServerMessage,
     State,
     TurnConfig,
+    encode,
 )
 from signaling.server import SignalingServer
+from signaling.transport.outbox import Ending
 from tests.answering_server import REGISTERED, server_that, serving
 from tests.running_server import local_sender_link, running_server
 from tests.signaling.transport.raw import SECONDS
@@ -281,3 +285,54 @@ async def test_a_connection_that_is_silent_is_cut_without_a_goodbye(
             assert ended.value.code == 1006
         release.set()
         assert await asyncio.wait_for(codes.get(), SECONDS) is None
+
+
+class Scripted:
+    """A transport whose connections say what they are given, and break when that is said.
+
+    Attributes
+    ----------
+    handed: what came from the client, apart from its `register`.
+    """
+
+    def __init__(self, *turns: list[ServerMessage]) -> None:
+        self._turns = list(turns)
+        self.handed: list[str] = []
+
+    async def connect(self, origin: str) -> "ScriptedConnection":
+        return ScriptedConnection(self._turns.pop(0), self.handed)
+
+
+class ScriptedConnection:
+    def __init__(self, says: list[ServerMessage], handed: list[str]) -> None:
+        self._says = says
+        self._handed = handed
+
+    async def send(self, text: str) -> None:
+        if not self._says:
+            raise ConnectionError
+        if json.loads(text)["type"] != "register":
+            self._handed.append(text)
+
+    async def receive(self) -> str | Ending:
+        return encode(self._says.pop(0)) if self._says else Ending(1006, "")
+
+    async def close(self) -> None:
+        pass
+
+    def cut(self) -> None:
+        pass
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_document_is_handed_back_though_the_connection_breaks_meanwhile() -> None:
+    """The client comes back all the same, and hands it back to the next one."""
+    me = Registered("receiver", (), "me", "room", resumed=True)
+    older, newer = (DocumentVersion("door", version, {}, seal="seal") for version in (1, 2))
+    last = State({"status": "live"}, from_="other")
+    transport = Scripted([me, newer], [me, older], [me, older, last])
+    async with SignalingClient("http://127.0.0.1/receiver", transport=transport) as client:
+        async with asyncio.timeout(SECONDS):
+            while await client.receive() != last:
+                pass
+    assert transport.handed == [encode(newer)]

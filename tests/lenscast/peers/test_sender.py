@@ -43,6 +43,19 @@ async def next_of(client: SignalingClient, kind: type[ServerMessage]) -> ServerM
                 return message
 
 
+async def offer_and_state(client: SignalingClient) -> tuple[Offer, State]:
+    """The next offer and the next state, whichever comes first."""
+    seen: dict[type, ServerMessage] = {}
+    async with asyncio.timeout(SECONDS):
+        while not {Offer, State} <= seen.keys():
+            message = await client.receive()
+            seen.setdefault(type(message), message)
+    offer, state = seen[Offer], seen[State]
+    assert isinstance(offer, Offer)
+    assert isinstance(state, State)
+    return offer, state
+
+
 def small(rate: float = 15) -> MadePicture:
     return MadePicture(320, 240, rate)
 
@@ -77,14 +90,11 @@ async def test_a_receiver_gets_an_offer_and_the_state(tmp_path: Path) -> None:
     ):
         met = await next_of(receiver, PeerConnected)
         assert met == PeerConnected("sender", sender.id, "Test picture")
-        offer = await next_of(receiver, Offer)
-        assert isinstance(offer, Offer)
+        offer, state = await offer_and_state(receiver)
         assert offer.from_ == sender.id
         assert "a=sendonly" in offer.sdp
         assert "a=end-of-candidates" in offer.sdp
         assert offer.sdp.count("m=") == 1
-        state = await next_of(receiver, State)
-        assert isinstance(state, State)
         assert state.state == {
             "status": "live",
             "width": 320,
@@ -103,8 +113,7 @@ async def test_a_later_receiver_is_told_the_state_too(tmp_path: Path) -> None:
     ):
         await asyncio.wait_for(first.frame(), SECONDS)
         async with SignalingClient(server.receiver_link) as second:
-            await next_of(second, Offer)
-            assert isinstance(await next_of(second, State), State)
+            await offer_and_state(second)
 
 
 async def test_a_change_of_size_is_told(tmp_path: Path) -> None:
