@@ -110,7 +110,8 @@ async def test_fresh_credentials_reach_the_pages(
     coturn = CoturnSettings(urls=["turn:127.0.0.1:3478?transport=udp"], secret="hush")
     settings = dataclasses.replace(Config(), turn=TurnSettings(mode="coturn", coturn=coturn))
     async with running_server(settings, tmp_path) as server:
-        monkeypatch.setattr(server.hub._rooms, "_unix_time", lambda: now[0])
+        for part in (server.hub._rooms, server.hub._rooms._welcome):
+            monkeypatch.setattr(part, "_unix_time", lambda: now[0])
         receiver = await pages.receiver(server, script=HEARS + CONTROL)
         sender = await pages.sender(server, script=HEARS)
         await phase(receiver, "live")

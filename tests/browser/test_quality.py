@@ -281,10 +281,13 @@ async def test_a_data_channel_opens_between_the_pages(
     await sender.wait_for_function(opened)
     await receiver.wait_for_function(opened)
     await sender.evaluate(
-        "window.channels.at(-1).addEventListener('message', ({ data }) => (window.heard = data))"
+        """window.channels.at(-1).addEventListener("message", ({ data }) => {
+            window.heard ||= data === "good evening";
+        })"""
     )
-    await receiver.evaluate("window.channels.at(-1).send('good evening')")
-    await sender.wait_for_function("() => window.heard === 'good evening'")
+    # This channel repeats nothing that is lost.
+    await receiver.evaluate("setInterval(() => window.channels.at(-1).send('good evening'), 100)")
+    await sender.wait_for_function("() => window.heard")
 
 
 async def test_the_check_does_not_keep_the_camera_waiting(

@@ -248,6 +248,8 @@ async def websocket(link: str) -> AsyncIterator[WebSocketPeer]:
         if opened.deaf:  # The answering close frame would never be seen.
             opened.break_off()
         opened.socket.close()
+        # Tornado's client reads no further than one message that nobody takes.
+        await opened.closed()
 
 
 @contextlib.asynccontextmanager
