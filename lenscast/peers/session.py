@@ -29,11 +29,15 @@ from aiortc.sdp import candidate_from_sdp
 
 from lenscast.peers.tasks import Tasks
 from signaling.room.messages import Answer, IceCandidate, IceServer, Offer
+from turn.tasks import report_death
 
 log = logging.getLogger(__name__)
 
 GATHERING_SECONDS = 0.3
 CLOSE_SECONDS = 0.6
+"""How long `close` waits for the end of a connection."""
+END_SECONDS = 5.0
+"""How long that may take: a TURN server that does not answer is asked for half a minute."""
 CONNECT_SECONDS = 0.02
 """How often aioice's `connect` looks at its connectivity checks."""
 RENEWAL_SECONDS = 1.0
@@ -173,8 +177,15 @@ class Session:
             helper.cancel()
         if self._gathering is not None:
             await asyncio.wait({self._gathering}, timeout=GATHERING_SECONDS)
+        # It is not cancelled then: on a busy machine the rest only takes longer, and whatever
+        # aiortc has not stopped would run for ever.
+        ending = asyncio.create_task(self._end(), name=f"end of the connection with {self.peer_id}")
+        ending.add_done_callback(report_death)
+        await asyncio.wait({ending}, timeout=CLOSE_SECONDS)
+
+    async def _end(self) -> None:
         try:
-            async with asyncio.timeout(CLOSE_SECONDS):
+            async with asyncio.timeout(END_SECONDS):
                 await self.connection.close()
                 await self._end_consent()
         except TimeoutError:

@@ -9,7 +9,7 @@ from signaling.transport.hub import Hub
 from signaling.transport.outbox import Ending
 
 ADDRESS = "local"
-"""What all local peers are counted by: they take no connection from a browser's allowance."""
+"""What all local peers are counted by: they use up no other address's connections."""
 
 NORMAL = 1000
 NO_CLOSE_FRAME = 1006
@@ -32,8 +32,9 @@ class LocalTransport:
 
         Parameters
         ----------
-        origin: scheme, host and port by which a browser here would reach the server, such as
-            `http://127.0.0.1:8080`. TURN addresses and invitations are made from it.
+        origin: scheme, host and port by which a client on this computer would reach the
+            server, such as `http://127.0.0.1:8080`. TURN addresses and invitations are made from
+            it.
 
         Raises
         ------

@@ -283,8 +283,8 @@ async def test_while_the_server_is_away(tmp_path: Path, pages: Pages) -> None:
         await check(page)
         await found(page, "socket", "Not OK", "no longer answers.*still running")
     # While the server is away, each attempt of a page writes an error to its console.
-    pages.complaints[:] = [c for c in pages.complaints if "ERR_" not in c]
     await pages.close()
+    pages.complaints[:] = [c for c in pages.complaints if "ERR_" not in c]
 
 
 async def test_a_websocket_that_never_opens(server: SignalingServer, pages: Pages) -> None:

@@ -13,13 +13,10 @@ AN_IPHONE = (
     " (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1"
 )
 
-# Chrome on a phone says its model a moment after it was asked.
+# Chrome on a phone says its model by a promise.
 MODEL = """
     Object.defineProperty(Navigator.prototype, "userAgentData", { get: () => ({
-        getHighEntropyValues: async () => {
-            await new Promise((resolve) => requestAnimationFrame(resolve));
-            return { model: "Pixel 8" };
-        },
+        getHighEntropyValues: async () => ({ model: "Pixel 8" }),
     }) });
 """
 NEVER_SAYS = """

@@ -16,7 +16,7 @@ __all__ = ["page", "patient"]
 OPEN = """async () => {
     const { Room } = await import("/pages/sender/room.js");
     sockets.length = 0;
-    window.room = new Room({ link: {}, relayOnly: false });
+    window.room = new Room({ link: {}, device: {}, relayOnly: false });
     room.receivers.begin({ maxBitrate: 300_000, maxFramerate: 15 });
     room.signaling.open();
 }"""

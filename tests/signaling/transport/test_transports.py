@@ -334,7 +334,8 @@ async def test_a_clock_that_is_set_loses_nobody(
             ticks.release()
             return tomorrow
 
-        monkeypatch.setattr(server.hub._rooms, "_unix_time", unix_time)
+        for part in (server.hub._rooms, server.hub._rooms._welcome):
+            monkeypatch.setattr(part, "_unix_time", unix_time)
         monkeypatch.setattr(time, "time", lambda: tomorrow)
         for _ in range(2):  # When the second tick after the jump begins, the first is over.
             await asyncio.wait_for(ticks.acquire(), SECONDS)
