@@ -333,7 +333,6 @@ async def test_a_clock_that_is_set_loses_nobody(
             return tomorrow
 
         monkeypatch.setattr(server.hub._rooms, "_unix_time", unix_time)
-        monkeypatch.setattr(server.hub._rooms._welcome, "_unix_time", lambda: tomorrow)
         monkeypatch.setattr(time, "time", lambda: tomorrow)
         for _ in range(2):  # Of two that begin after the jump one is over.
             await asyncio.wait_for(ticks.acquire(), SECONDS)
