@@ -46,7 +46,7 @@ class Client:
     token: str | None = None
     here: bool = True
     over: bool = False
-    booted: float = 0
+    boot: int = 0
     documents: dict[str, DocumentVersion] = field(default_factory=dict)
     said: list[Say] = field(default_factory=list)
     met: set[str] = field(default_factory=set)
@@ -80,6 +80,7 @@ class ChangesMachine(RuleBasedStateMachine):
         self.seals = Seals(b"s" * 32)
         self.all: dict[str, Client] = {}
         self.count = 0
+        self.boots = 0
         self.wrote = 0
         self.removed: set[str] = set()
         self.boot()
@@ -89,6 +90,7 @@ class ChangesMachine(RuleBasedStateMachine):
     def boot(self) -> None:
         """A new process, which knows nothing."""
         self.booted = self.now
+        self.boots += 1
         self.restored: dict[str, int] = {}
         self.rooms = Rooms(
             [classroom()],
@@ -255,8 +257,8 @@ class ChangesMachine(RuleBasedStateMachine):
         registered = joined.registered
         if registered.id != client.id or not registered.resumed:
             held, client.said = {}, []
-        if client.booted != self.booted:
-            client.said, client.booted = [], self.booted
+        if client.boot != self.boots:
+            client.said, client.boot = [], self.boots
         self.rename(client, registered.id)
         client.token, client.role, client.here = registered.resume, registered.role, True
         client.met = {peer.id for peer in registered.peers}
