@@ -66,7 +66,7 @@ def given_to(room: Room, asked: str, mark: str | None) -> str:
             raise removed()
         return asked
     # After a restart of the server nobody may have told it yet that the room is locked.
-    unknown = room.inherited and not room.documents.restored
+    unknown = room.inherited and not room.type.documents.keys() <= room.documents.restored
     return waits if comes_back or unknown or room.type.locked(room.documents.values) else asked
 
 
@@ -82,7 +82,9 @@ def check_space(room: Room, role: Role, *, comes: bool) -> None:
     ----------
     comes: the peer is not in the room yet.
     """
-    if comes and len(room.peers) >= room.type.seats:
+    outside = frozenset(room.type.knocks.values())
+    inside = sum(peer.role.name not in outside for peer in room.peers.values())
+    if comes and role.name not in outside and inside >= room.type.seats:
         raise Refusal(Code.ROOM_FULL, f"This room is full: it holds {room.type.seats} peers.")
     there = len(room.with_role(role.name))
     if there >= role.seats:
@@ -114,6 +116,7 @@ def put_out(room: Room, target: Peer, by: str | None, at: float) -> list[Outcome
     facts = _facts(room)
     changed = {id_: role for id_, role in facts["changed"].items() if id_ != target.id}
     out = [*facts["out"], [target.id, target.mark]][-MAX_CHANGES:]
+    room.decided.add(target.id)
     others = [peer for peer in room.peers.values() if peer is not target]
     newest = _put(room, at, {"changed": changed, "out": out})
     return [*_dismiss(room, target, by), *each(others, newest)]
@@ -188,6 +191,16 @@ def inherit(room: Room, at: float) -> list[Outcome]:
     return [*told, *_remember(room, at, chosen, heir[1])]
 
 
+def merged(room: Room, restored: Json) -> Json:
+    """What was changed before a restart, with what this process has decided since then."""
+    now, decided = _facts(room), room.decided
+    changed = {id_: role for id_, role in restored["changed"].items() if id_ not in decided}
+    changed |= {id_: role for id_, role in now["changed"].items() if id_ in decided}
+    out = [pair for pair in restored["out"] if pair[0] not in decided]
+    out += [pair for pair in now["out"] if pair[0] in decided]
+    return {"changed": changed, "out": out, "led": restored["led"] or now["led"]}
+
+
 def restore(room: Room) -> list[Outcome]:
     """Bring the peers in line with a document of the changes that was just handed back."""
     told: list[Outcome] = []
@@ -208,6 +221,7 @@ def restore(room: Room) -> list[Outcome]:
 def _remember(room: Room, at: float, target: Peer, role: str) -> list[Outcome]:
     facts = _facts(room)
     changed = {id_: was for id_, was in facts["changed"].items() if id_ != target.id}
+    room.decided.add(target.id)
     if role != target.given:
         changed = dict([*changed.items(), (target.id, role)][-MAX_CHANGES:])
     led = facts["led"] or (room.type.heir is not None and role == room.type.heir[1])

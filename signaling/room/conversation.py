@@ -1,7 +1,9 @@
 """What peers say to each other, once they are in a room: who may, to whom it goes, what is kept."""
 
 import dataclasses
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from signaling.room.deliveries import Outcome
 from signaling.room.messages import (
@@ -18,6 +20,9 @@ from signaling.room.messages import (
 )
 from signaling.room.refusal import Code, Refusal
 from signaling.room.room import Peer, each, offers
+
+MAX_STATE = 4096
+"""How long a state may be, as JSON, that is kept for those who come later."""
 
 FOR_EVERY_ROLE = frozenset({Time.type, DocumentVersion.type})
 """What every role may send: a question, and what the server has sealed itself."""
@@ -41,7 +46,7 @@ def route(peer: Peer, message: Routed, max_candidates: int) -> list[Outcome]:
     _check_side(peer, message, targets)
     _count_candidates(peer, message, max_candidates)
     if isinstance(message, State) and message.to is None:
-        peer.state = message.state
+        peer.state = message.state if _is_small(message.state) else None
     return list(each(targets, dataclasses.replace(message, to=None, from_=peer.id)))
 
 
@@ -78,6 +83,10 @@ def say(peer: Peer, message: Say, at: float) -> list[Outcome]:
     if not private:
         room.history.keep(said, peer.role.name)
     return list(each([peer, *hearers], said))
+
+
+def _is_small(state: Mapping[str, Any]) -> bool:
+    return len(json.dumps(state, separators=(",", ":"))) <= MAX_STATE
 
 
 def _count_candidates(peer: Peer, message: Routed, most: int) -> None:

@@ -6,7 +6,7 @@ again: nothing is stored, and nobody can forge one.
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from signaling.room.fields import MAX_SAFE_INTEGER
@@ -53,7 +53,7 @@ class Documents:
             name: DocumentVersion(name, 0, document.initial)
             for name, document in self._known.items()
         }
-        self._restored: set[str] = set()
+        self._restored: dict[str, int] = {}
         self._maker = secrets.token_urlsafe(6)
 
     @property
@@ -67,9 +67,9 @@ class Documents:
         return {name: version.value for name, version in self._newest.items()}
 
     @property
-    def restored(self) -> bool:
-        """Whether somebody has handed back what was there before a restart."""
-        return bool(self._restored)
+    def restored(self) -> frozenset[str]:
+        """The documents that somebody has handed back as they were before a restart."""
+        return frozenset(self._restored)
 
     def set(self, message: SetDocument, role: str, by: str, at: float) -> DocumentVersion:
         """Change a document as a peer proposes.
@@ -99,11 +99,16 @@ class Documents:
         """Change a document as the server itself decides."""
         return self._put(name, value, None, at)
 
-    def restore(self, version: DocumentVersion) -> DocumentVersion | None:
+    def restore(
+        self, version: DocumentVersion, merge: Callable[[Json], Json] = lambda value: value
+    ) -> DocumentVersion | None:
         """Take back a version from before a restart of the server.
 
-        It goes before whatever was made from the initial value since then: those who did that did
-        not know better.
+        The newest of them goes before whatever was made since then by those who did not know it.
+
+        Parameters
+        ----------
+        merge: gives the value to go on with from the one that is handed back.
 
         Returns
         -------
@@ -119,25 +124,29 @@ class Documents:
             raise Refusal(Code.BAD_SEAL, f'This version of "{version.name}" is not this room\'s.')
         if maker_of(version) == self._maker:
             return None
-        newest = self._newest[version.name].version
-        if version.version > newest:
-            self._newest[version.name] = version
-        elif version.name in self._restored:
+        name = version.name
+        if version.version <= self._restored.get(name, 0):
             return None
+        self._restored[name] = version.version
+        newest, value = self._newest[name].version, merge(version.value)
+        if version.version > newest and value == version.value:
+            self._newest[name] = version
         else:
-            self._put(version.name, version.value, version.by, version.at)
-        self._restored.add(version.name)
-        return self._newest[version.name]
+            self._put(name, value, version.by, version.at, least=version.version + 1)
+        return self._newest[name]
 
     def _document(self, name: str) -> Document:
         if name not in self._known:
             raise Refusal(Code.UNKNOWN_DOCUMENT, f"This room has no document {name[:40]!r}.")
         return self._known[name]
 
-    def _put(self, name: str, value: Json, by: str | None, at: float) -> DocumentVersion:
-        version = DocumentVersion(name, self._newest[name].version + 1, value, by, at)
+    def _put(
+        self, name: str, value: Json, by: str | None, at: float, least: int = 1
+    ) -> DocumentVersion:
+        number = max(self._newest[name].version + 1, least)
+        version = DocumentVersion(name, number, value, by, at)
         seal = self._seals.seal(self._type, self._room, version, self._maker)
-        sealed = DocumentVersion(name, version.version, value, by, at, seal)
+        sealed = DocumentVersion(name, number, value, by, at, seal)
         self._newest[name] = sealed
         return sealed
 

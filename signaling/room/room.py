@@ -65,6 +65,7 @@ class Room:
     ----------
     inherited: it may have been there before this process, and its peers may still be on their way
         back.
+    decided: the peers whose role or removal this process has decided.
     empty_since: when its last peer left, or it was made, in seconds of a clock that never jumps;
         None while somebody is in it.
     """
@@ -74,6 +75,7 @@ class Room:
     documents: Documents
     history: History
     inherited: bool
+    decided: set[str] = field(default_factory=set)
     empty_since: float | None = None
     peers: dict[str, Peer] = field(default_factory=dict)
 

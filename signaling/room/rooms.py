@@ -7,6 +7,7 @@ may do is data, in a `RoomType`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import assert_never
 
 from signaling.room import changes, conversation
@@ -35,7 +36,7 @@ from signaling.room.messages import (
 )
 from signaling.room.refusal import Code, Refusal
 from signaling.room.room import Peer, Room, each
-from signaling.room.room_type import Role, RoomType
+from signaling.room.room_type import Json, Role, RoomType
 from signaling.room.seals import Seals, Ticket
 from signaling.room.welcome import Invites, Welcome
 from turn.servers import TurnServers
@@ -323,6 +324,7 @@ class Rooms:
                 *self._welcome.present(peer),
                 *room.announce(peer, room.hearers(peer)),
                 *(outcome for outcome in led if outcome.peer_id != peer.id),
+                *self._heirs(room, now),
             ],
         )
 
@@ -360,11 +362,13 @@ class Rooms:
         room = peer.room
         if not room.inherited:
             return []
-        newest = room.documents.restore(version)
+        is_roles = version.name == changes.ROLES
+        merge = partial(changes.merged, room) if is_roles else _as_it_is
+        newest = room.documents.restore(version, merge)
         if newest is None:
             return []
         told = each(list(room.peers.values()), newest)
-        if version.name != changes.ROLES:
+        if not is_roles:
             return list(told)
         return self._forget_dismissed([*told, *changes.restore(room)], now)
 
@@ -415,3 +419,7 @@ class Rooms:
         ]
         for code in over:
             del self._rooms[code]
+
+
+def _as_it_is(value: Json) -> Json:
+    return value

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -118,6 +119,8 @@ class Hub:
         self._connections: dict[str, Connection] = {}
         self._away: dict[str, Seat] = {}
         self._drained: asyncio.Event | None = None
+        self._due: deque[Outcome] = deque()
+        self._delivering = False
 
     def connect(
         self, origin: str, address: str, transport: str, drop: Callable[[int, str], None]
@@ -312,10 +315,23 @@ class Hub:
         return Outbox(self._limits.outbox_messages, self._limits.outbox_bytes)
 
     def _deliver(self, outcomes: Iterable[Outcome]) -> None:
+        """Deliver in order. What follows from a delivery, such as the end of a client that does not
+        read, waits until those before it are done."""
+        self._due.extend(outcomes)
+        if self._delivering:
+            return
+        self._delivering = True
+        try:
+            self._deliver_due()
+        finally:
+            self._delivering = False
+
+    def _deliver_due(self) -> None:
         # The same message to many is one object, and is encoded once.
         message: ServerMessage | None = None
         text = ""
-        for outcome in outcomes:
+        while self._due:
+            outcome = self._due.popleft()
             if isinstance(outcome, Dismissal):
                 self._dismiss(outcome)
                 continue

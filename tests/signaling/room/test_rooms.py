@@ -280,3 +280,13 @@ def test_the_candidates_of_one_peer_do_not_count_for_another() -> None:
     for peer in ("s", "r"):
         for _ in range(3):
             assert rooms.receive(peer, IceCandidate(None), NOW)
+
+
+def test_a_state_that_is_too_long_is_not_kept() -> None:
+    """Everyone who is there gets it; those who come later are not sent hundreds of kilobytes."""
+    rooms = a_pair()
+    for length, kept in ((4000, True), (5000, False)):
+        state = State({"x": "y" * length})
+        assert to(rooms.receive("s", state, NOW), "r") == [dataclasses.replace(state, from_="s")]
+        late = to(join(rooms, f"late{length}", "receiver"), f"late{length}")
+        assert any(isinstance(message, State) for message in late) is kept
