@@ -33,8 +33,8 @@ from turn.tasks import report_death
 
 log = logging.getLogger(__name__)
 
-GATHERING_SECONDS = 0.3
-CLOSE_SECONDS = 0.6
+GATHERING_SECONDS = 2.0
+CLOSE_SECONDS = 0.8
 """How long `close` waits for the end of a connection."""
 END_SECONDS = 5.0
 """How long that may take: a TURN server that does not answer is asked for half a minute."""
@@ -175,8 +175,6 @@ class Session:
         """Close the connection, within a second."""
         for helper in self._helpers:
             helper.cancel()
-        if self._gathering is not None:
-            await asyncio.wait({self._gathering}, timeout=GATHERING_SECONDS)
         # It is not cancelled then: on a busy machine the rest only takes longer, and whatever
         # aiortc has not stopped would run for ever.
         ending = asyncio.create_task(self._end(), name=f"end of the connection with {self.peer_id}")
@@ -184,6 +182,9 @@ class Session:
         await asyncio.wait({ending}, timeout=CLOSE_SECONDS)
 
     async def _end(self) -> None:
+        if self._gathering is not None:
+            # aioice does not end what it begins after it was closed, such as a TURN allocation.
+            await asyncio.wait({self._gathering}, timeout=GATHERING_SECONDS)
         try:
             async with asyncio.timeout(END_SECONDS):
                 await self.connection.close()
