@@ -34,7 +34,7 @@ from turn.tasks import report_death
 log = logging.getLogger(__name__)
 
 GATHERING_SECONDS = 2.0
-CLOSE_SECONDS = 0.8
+CLOSE_SECONDS = 0.5
 """How long `close` waits for the end of a connection."""
 END_SECONDS = 5.0
 """How long that may take: a TURN server that does not answer is asked for half a minute."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import psutil
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
+from tornado.iostream import StreamBufferFullError
 
 from signaling.doctor import visit
 from signaling.doctor.findings import Finding, broken, ok
@@ -83,7 +84,14 @@ async def _health(origin: str) -> dict[str, str] | None:
         said = json.loads(answer.body)
         found = {"version": str(said["version"]), "turn": str(said["turn"])}
         return found if said["status"] == "ok" else None
-    except (HTTPClientError, OSError, ValueError, KeyError, TypeError):
+    except (
+        HTTPClientError,
+        StreamBufferFullError,  # Tornado raises it as it is where an answer comes at once.
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+    ):
         return None  # It is another program.
     finally:
         client.close()
