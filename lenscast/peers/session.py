@@ -29,15 +29,11 @@ from aiortc.sdp import candidate_from_sdp
 
 from lenscast.peers.tasks import Tasks
 from signaling.room.messages import Answer, IceCandidate, IceServer, Offer
-from turn.tasks import report_death
 
 log = logging.getLogger(__name__)
 
-GATHERING_SECONDS = 2.0
-CLOSE_SECONDS = 0.5
-"""How long `close` waits for the end of a connection."""
-END_SECONDS = 5.0
-"""How long that may take: a TURN server that does not answer is asked for half a minute."""
+GATHERING_SECONDS = 0.3
+CLOSE_SECONDS = 0.6
 CONNECT_SECONDS = 0.02
 """How often aioice's `connect` looks at its connectivity checks."""
 RENEWAL_SECONDS = 1.0
@@ -175,18 +171,10 @@ class Session:
         """Close the connection, within a second."""
         for helper in self._helpers:
             helper.cancel()
-        # It is not cancelled then: on a busy machine the rest only takes longer, and whatever
-        # aiortc has not stopped would run for ever.
-        ending = asyncio.create_task(self._end(), name=f"end of the connection with {self.peer_id}")
-        ending.add_done_callback(report_death)
-        await asyncio.wait({ending}, timeout=CLOSE_SECONDS)
-
-    async def _end(self) -> None:
         if self._gathering is not None:
-            # aioice does not end what it begins after it was closed, such as a TURN allocation.
             await asyncio.wait({self._gathering}, timeout=GATHERING_SECONDS)
         try:
-            async with asyncio.timeout(END_SECONDS):
+            async with asyncio.timeout(CLOSE_SECONDS):
                 await self.connection.close()
                 await self._end_consent()
         except TimeoutError:
