@@ -72,6 +72,7 @@ LAYERS: list[set[str]] = [
         "lenscast.peers.picture",
         "lenscast.peers.tasks",
         "lenscast.peers.encoder",
+        "lenscast.peers.ice",
     },
     {"lenscast.peers.session", "lenscast.peers.feed"},
     {"lenscast.peers.negotiation"},

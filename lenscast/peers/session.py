@@ -27,15 +27,12 @@ from aiortc.rtcconfiguration import RTCIceTransportPolicy
 from aiortc.rtcicetransport import parse_stun_turn_uri
 from aiortc.sdp import candidate_from_sdp
 
+from lenscast.peers import ice
 from lenscast.peers.tasks import Tasks
 from signaling.room.messages import Answer, IceCandidate, IceServer, Offer
 
 log = logging.getLogger(__name__)
 
-GATHERING_SECONDS = 0.3
-CLOSE_SECONDS = 0.6
-CONNECT_SECONDS = 0.02
-"""How often aioice's `connect` looks at its connectivity checks."""
 RENEWAL_SECONDS = 1.0
 """The least time between two sessions with one peer, when it asks for another one or they fail."""
 INBOX = 64
@@ -93,7 +90,6 @@ class Session:
         self._tasks = tasks
         self._inbox: asyncio.Queue[Offer | Answer | IceCandidate] = asyncio.Queue(INBOX)
         self._helpers: list[asyncio.Task[None]] = []
-        self._gathering: asyncio.Future[None] | None = None
         self._remote: frozenset[str] | None = None
         self.connection.on("connectionstatechange", self._on_state)
 
@@ -132,11 +128,9 @@ class Session:
         ------
         SessionFailed: none can be made.
         """
-        # If gathering were cancelled halfway, its sockets would stay open. It ends within 5 s.
-        self._gathering = asyncio.ensure_future(self.connection.setLocalDescription())
-        self._gathering.add_done_callback(_take_error)
         try:
-            await asyncio.shield(self._gathering)
+            await ice.gather(self.connection)
+            await self.connection.setLocalDescription()
         except _BAD_INPUT as error:
             raise SessionFailed(f"no description could be made ({type(error).__name__})") from error
         return self.connection.localDescription.sdp
@@ -171,31 +165,12 @@ class Session:
         """Close the connection, within a second."""
         for helper in self._helpers:
             helper.cancel()
-        if self._gathering is not None:
-            await asyncio.wait({self._gathering}, timeout=GATHERING_SECONDS)
         try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self.connection.close()
-                await self._end_consent()
-        except TimeoutError:
-            log.info("the TURN server does not answer; its allocation is left to expire")
+            await ice.close(self.connection)
         except _BAD_INPUT as error:
             # A description that bundles sections which it does not have leaves aiortc without a
             # transport; it has stopped those that it had.
             log.info("a connection with %s was broken (%s)", self.peer_id, type(error).__name__)
-
-    async def _end_consent(self) -> None:
-        """End the consent checks (RFC 7675) of a connection that is closed.
-
-        aioice's `connect` looks only every 20 ms whether it was closed. If the connectivity checks
-        have succeeded by then, it goes on after `close` and asks for consent for ever.
-        """
-        await asyncio.sleep(CONNECT_SECONDS)
-        transports = {one.receiver.transport for one in self.connection.getTransceivers()}
-        if self.connection.sctp is not None:
-            transports.add(self.connection.sctp.transport)
-        for dtls in transports:
-            await dtls.transport._connection.close()
 
     def _on_state(self) -> None:
         state = self.connection.connectionState
@@ -323,12 +298,6 @@ class Sessions:
 def _unusable(message: Offer | Answer, error: BaseException) -> SessionFailed:
     # The error's text may quote the SDP.
     return SessionFailed(f"its {message.type} is unusable ({type(error).__name__})")
-
-
-def _take_error(gathering: "asyncio.Future[None]") -> None:
-    """Keep asyncio from reporting an error that came when nobody was waiting any more."""
-    if not gathering.cancelled():
-        gathering.exception()
 
 
 def _servers(entry: IceServer) -> list[RTCIceServer]:
