@@ -23,7 +23,7 @@ LAYERS: list[set[str]] = [
     {"signaling.host.tls"},
     {"signaling.config"},
     {"signaling.turn_mode", "signaling.new_room"},
-    {"signaling.room.refusal", "signaling.room.links"},
+    {"signaling.room.refusal", "signaling.room.links", "signaling.room.names"},
     {"signaling.room.fields", "signaling.room.room_type"},
     {"signaling.room.messages"},
     {"signaling.room.deliveries", "signaling.room.history", "signaling.room.seals"},

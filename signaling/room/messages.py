@@ -16,14 +16,12 @@ from signaling.room.refusal import Code, Refusal
 IceServer = dict[str, Any]
 """One entry of `iceServers`, as RTCConfiguration takes it (W3C WebRTC 4.2.1)."""
 
-MAX_NAME = 64
 MAX_RESUME = 256
 MAX_FROM_SERVER = 1 << 20
 MAX_DEPTH = 64
 """How deep a message may be nested: Python reads deeper ones than it can write again."""
 
 _TOKEN = fields.text()
-_NAME = fields.text(MAX_NAME)
 
 
 @wired
@@ -35,7 +33,7 @@ class PeerInfo:
 
     id: str = wire(_TOKEN)
     role: str = wire(_TOKEN)
-    name: str | None = wire(_NAME, default=None)
+    name: str | None = wire(fields.name, default=None)
     away: bool = wire(fields.flag, default=False)
     offers: bool = wire(fields.flag, default=False)
 
@@ -89,7 +87,7 @@ class Register:
     role: str = wire(_TOKEN)
     room: str | None = wire(_TOKEN, default=None)
     key: str | None = wire(_TOKEN, default=None, secret=True)
-    name: str | None = wire(_NAME, default=None)
+    name: str | None = wire(fields.name, default=None)
     # Whatever is wrong with a token, it only means that the client does not resume.
     resume: str | None = wire(fields.text_or_nothing(MAX_RESUME), default=None, secret=True)
     room_type: str | None = wire(_TOKEN, name="roomType", default=None)
@@ -128,7 +126,7 @@ class PeerConnected:
     type: ClassVar[str] = "peer-connected"
     peer: str = wire(_TOKEN)
     id: str = wire(_TOKEN, default="")
-    name: str | None = wire(_NAME, default=None)
+    name: str | None = wire(fields.name, default=None)
     offers: bool = wire(fields.flag, default=False)
 
 
@@ -207,7 +205,7 @@ class Say:
     body: str = wire(fields.text(MAX_FROM_SERVER))
     to: str | None = wire(_TOKEN, default=None, says="client")
     from_: str | None = wire(_TOKEN, default=None, says="server")
-    name: str | None = wire(_NAME, default=None, says="server")
+    name: str | None = wire(fields.name, default=None, says="server")
     at: float | None = wire(fields.number, default=None, says="server")
     n: int | None = wire(fields.whole(), default=None, says="server")
     private: bool = wire(fields.flag, default=False, says="server")
