@@ -239,8 +239,6 @@ class Hub:
 
     def _register(self, connection: Connection, message: Register) -> None:
         now = self._clock()
-        if connection.peer_id not in self._rooms:
-            self._guard.check_key(connection.address, now)
         try:
             joined = self._rooms.register(
                 connection.peer_id,
@@ -251,6 +249,7 @@ class Hub:
             )
         except Refusal as refusal:
             if refusal.code in _WRONG_KEYS:
+                self._guard.check_wrong_key(connection.address, now)
                 self._guard.wrong_key(connection.address, now)
             raise
         connection.deadline.cancel()

@@ -69,12 +69,12 @@ class RoomsHandler(RequestHandler):
     def _check_allowed(self) -> None:
         if is_local(self.request):
             return
-        address = self.request.remote_ip or ""
-        self._guard.check_key(address, self._now())
         scheme, _, bearer = self.request.headers.get("Authorization", "").partition(" ")
         room, _, key = bearer.strip().partition(".")
         if scheme.lower() == "bearer" and self._leads(room, key):
             return
+        address = self.request.remote_ip or ""
+        self._guard.check_wrong_key(address, self._now())
         self._guard.wrong_key(address, self._now())
         raise Refusal(
             Code.BAD_KEY,

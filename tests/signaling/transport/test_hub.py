@@ -381,7 +381,7 @@ async def test_a_connection_that_has_ended_counts_no_more(end: str) -> None:
 
 
 async def test_wrong_keys_make_an_address_wait() -> None:
-    """Past the limit not even the right key is looked at; another address is not held back."""
+    """Past the limit each further wrong key has to wait; the right one opens, from there too."""
     keys = Links(b"s" * 32)
     bed = TestBed(Limits(failed_keys_per_minute=2), keys=keys)
 
@@ -393,11 +393,13 @@ async def test_wrong_keys_make_an_address_wait() -> None:
 
     for _ in range(3):
         assert (await answer("wrong", "192.0.2.1"))["code"] == "bad-key"
-    right = keys.key("abc", "sender")
-    refused = await answer(right, "192.0.2.1")
+    assert bed.guard.waiting(bed.now) == 1
+    refused = await answer("wrong", "192.0.2.1")
     assert refused["code"] == "too-many-attempts"
     assert " s." in refused["message"]
-    assert (await answer(right, "192.0.2.2"))["type"] == "registered"
+    assert (await answer("wrong", "192.0.2.2"))["code"] == "bad-key"
+    assert (await answer(keys.key("abc", "sender"), "192.0.2.1"))["type"] == "registered"
+    assert bed.guard.waiting(bed.now + 1) == 0
 
 
 async def test_what_happens_is_counted() -> None:
