@@ -197,7 +197,7 @@ class Say:
     """Words for people; to everyone who meets the speaker unless `to` names one.
 
     The server adds who said it (`from_`, `name`), when (`at`, milliseconds of room time) and the
-    number of it in this room (`n`, from 1). `private`: it went to one peer alone.
+    number of it in this room (`n`, which only grows). `private`: it went to one peer alone.
     """
 
     type: ClassVar[str] = "say"

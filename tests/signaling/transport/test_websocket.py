@@ -118,12 +118,13 @@ async def test_a_new_process_takes_back_the_peers_of_the_one_before(tmp_path: Pa
     """With the same state folder both peers keep their ids and meet again."""
     config = Config()
     tokens, ids = {}, {}
-    async with running_server(config, tmp_path) as server:
+    async with running_server(config, tmp_path) as server, contextlib.AsyncExitStack() as stack:
         for link in (server.sender_link, server.receiver_link):
             parts = read_link(link)
-            async with client(server.receiver_link) as peer:
-                answer = await peer.register(parts.role, room=parts.room, key=parts.key)
-                tokens[parts.role], ids[parts.role] = answer["resume"], answer["id"]
+            peer = await stack.enter_async_context(client(server.receiver_link))
+            answer = await peer.register(parts.role, room=parts.room, key=parts.key)
+            tokens[parts.role], ids[parts.role] = answer["resume"], answer["id"]
+        await server.stop()
     async with (
         running_server(config, tmp_path) as server,
         client(server.receiver_link) as sender,
