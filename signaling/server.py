@@ -279,7 +279,8 @@ class SignalingServer:
         )
 
     def _api(self, guard: Guard) -> list[Rule]:
-        return api.routes(self.new_room, self._rooms.leads, guard, time.monotonic)
+        leads, refused = self._rooms.leads, self.hub.count_refusal
+        return api.routes(self.new_room, leads, guard, refused, time.monotonic)
 
     def _invite(self, kind: RoomType, role: str, room: str, origin: str) -> Invite:
         if self.config.server.public_url or _is_loopback(origin):

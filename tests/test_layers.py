@@ -38,6 +38,9 @@ LAYERS: list[set[str]] = [
     {"signaling.room.welcome"},
     {"signaling.room.rooms"},
     {"signaling.transport.outbox", "signaling.transport.guard", "signaling.transport.framing"},
+    {"signaling.transport.connection"},
+    {"signaling.transport.away"},
+    {"signaling.transport.post"},
     {"signaling.transport.hub"},
     {
         "signaling.transport.websocket",

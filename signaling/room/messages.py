@@ -132,7 +132,7 @@ class PeerConnected:
 
 @wired
 class PeerDisconnected:
-    """A peer is gone. `reason`: `left`, `lost`, `slow`, `removed`, `role` where a change of role
+    """A peer is gone. `reason`: `left`, `lost`, `removed`, `role` where a change of role
     keeps the two apart from now on, or `away` while it may come back.
     """
 
@@ -338,6 +338,13 @@ _SERVER_ALONE = frozenset(
 _CLIENT_ALONE = frozenset(kind.type for kind in (Register, SetDocument, End))
 
 
+def size(text: str | bytes) -> int:
+    """How many bytes a message has, as UTF-8."""
+    if isinstance(text, bytes) or text.isascii():
+        return len(text)
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
 def parse(
     text: str | bytes, *, max_message: int, max_sdp: int, max_candidate: int
 ) -> ClientMessage:
@@ -353,8 +360,7 @@ def parse(
     Refusal: with the codes message-too-large, bad-json, unknown-type, missing-field, bad-field,
         sdp-too-large or candidate-too-large.
     """
-    size = len(text) if isinstance(text, bytes) else len(text.encode("utf-8", "surrogatepass"))
-    if size > max_message:
+    if size(text) > max_message:
         raise Refusal(
             Code.MESSAGE_TOO_LARGE, f"The message is over the limit of {max_message} bytes."
         )

@@ -172,7 +172,14 @@ class Rooms:
         return self._door.leads(code, key)
 
     def register(
-        self, peer_id: str, message: Register, now: float, *, origin: str = "", source: str = ""
+        self,
+        peer_id: str,
+        message: Register,
+        now: float,
+        *,
+        origin: str = "",
+        source: str = "",
+        crowded: bool = False,
     ) -> Joined:
         """Let a client into a room, or back as the peer that it was.
 
@@ -182,6 +189,7 @@ class Rooms:
         now: seconds of a clock that never jumps.
         origin: scheme, host and port by which it reached the server.
         source: where it comes from, such as its address; "" where that is not known.
+        crowded: so many from there keep seats that only one who resumes is let in.
 
         Raises
         ------
@@ -200,6 +208,11 @@ class Rooms:
         if earlier is not None:
             earlier.mark = mark or earlier.mark
             return self._resume(earlier, message, origin)
+        if crowded and ticket is None:
+            raise Refusal(
+                Code.TOO_MANY_CONNECTIONS,
+                "Too many clients from this address were cut off. Try again in a minute.",
+            )
         arrival = _Arrival(peer_id, message, room_type, code, origin, mark, ticket)
         return self._enter(arrival, now)
 
@@ -250,6 +263,14 @@ class Rooms:
         peer.unseen_by.clear()
         gone = PeerDisconnected(peer.role.name, peer.id, "away")
         return list(each(peer.room.hearers(peer), gone))
+
+    def remind(self, peer_id: str) -> list[Outcome]:
+        """The newest documents, and what the others show, for a peer that has missed some of it."""
+        peer = self._peers.get(peer_id)
+        if peer is None:
+            return []
+        memory = self._welcome.memory(peer, peer.room.history.count)
+        return [*memory, *self._welcome.states(peer)]
 
     def leave(self, peer_id: str, reason: str, now: float) -> list[Outcome]:
         """A peer, if there is one with this id, is gone for the reason that the others are told."""

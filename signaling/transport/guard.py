@@ -88,6 +88,10 @@ class Guard:
         else:
             self._open[who] = there - 1
 
+    def open_from(self, address: str) -> int:
+        """How many connections of an address are counted."""
+        return self._open.get(counted_as(address), 0)
+
     def check_wrong_key(self, address: str, now: float) -> None:
         """Refuse an address that must wait. Call it for a key that was found to be wrong: a right
         one opens whatever was tried from the same address, which may be that of many.

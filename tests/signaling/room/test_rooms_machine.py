@@ -173,7 +173,7 @@ class RoomsMachine(RuleBasedStateMachine):
         gone = PeerDisconnected(seat.role, peer, "away")
         self.check_told(told, dict.fromkeys(self.met_by(peer), gone))
 
-    @rule(peer=peers, reason=st.sampled_from(["left", "slow"]))
+    @rule(peer=peers, reason=st.sampled_from(["left", "lost"]))
     def leave(self, peer: str, reason: str) -> None:
         met, seat = self.met_by(peer), self.model.get(peer)
         told = self.rooms.leave(peer, reason, self.now)
