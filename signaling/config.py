@@ -52,12 +52,15 @@ class Limits:
     candidates_per_session: int = 512
     messages_per_second: float = 20
     message_burst: int = 60
+    bytes_per_second: float = 131072
+    byte_burst: int = 524288
     register_seconds: float = 10
     resume_seconds: float = 45
     ping_seconds: float = 15
     pong_seconds: float = 10
     outbox_messages: int = 256
     outbox_bytes: int = 1048576
+    away_bytes: int = 16777216
     first_byte_seconds: float = 30
     connections: int = 1000
     connections_per_address: int = 64
@@ -201,6 +204,8 @@ def _check(config: Config) -> None:
         for name, value in dataclasses.asdict(record).items():
             if value <= 0:
                 raise SetupError(f"{section}.{name} must be more than 0.")
+    if config.limits.byte_burst < config.limits.message_bytes:
+        raise SetupError("limits.byte_burst must be at least limits.message_bytes.")
     if config.turn.credential_seconds < 60:
         raise SetupError("turn.credential_seconds must be at least 60.")
     if config.server.tls == "files" and not (

@@ -21,8 +21,10 @@ from tornado.routing import Rule
 import signaling
 from signaling.config import Config
 from signaling.host import addresses, qr, state_folder, tls
+from signaling.host.journal import Journal
 from signaling.metrics import Metrics
 from signaling.room import links
+from signaling.room.departures import Departures
 from signaling.room.messages import Invite
 from signaling.room.room_type import RoomType
 from signaling.room.rooms import Rooms, Settings
@@ -253,6 +255,7 @@ class SignalingServer:
 
     def _make_rooms(self, seals: Seals) -> Rooms:
         limits = self.config.limits
+        journal = Journal(self._folder / "departures")
         told = {
             "resume": limits.resume_seconds,
             "rate": limits.messages_per_second,
@@ -272,10 +275,12 @@ class SignalingServer:
             invite=self._invite,
             seals=seals,
             started=time.monotonic(),
+            departures=Departures(journal.lines(), journal),
         )
 
     def _api(self, guard: Guard) -> list[Rule]:
-        return api.routes(self.new_room, self._rooms.leads, guard, time.monotonic)
+        leads, refused = self._rooms.leads, self.hub.count_refusal
+        return api.routes(self.new_room, leads, guard, refused, time.monotonic)
 
     def _invite(self, kind: RoomType, role: str, room: str, origin: str) -> Invite:
         if self.config.server.public_url or _is_loopback(origin):

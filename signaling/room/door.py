@@ -1,17 +1,14 @@
 """What it takes to enter a room: a kind of room, a role, and a key or a code."""
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 
 from signaling.room import links
+from signaling.room.departures import Departures
 from signaling.room.links import Links
 from signaling.room.messages import End, Register
 from signaling.room.refusal import Code, Refusal
 from signaling.room.room import Room
 from signaling.room.room_type import Role, RoomType
-
-MAX_ENDED = 1000
-"""Codes of ended rooms that are remembered."""
 
 
 class Door:
@@ -21,13 +18,16 @@ class Door:
     ----------
     types: the kinds of rooms; the first is the one of clients that name none.
     keys: checks the keys of links; None where access is open to all.
+    departures: which rooms were ended.
     """
 
-    def __init__(self, types: Sequence[RoomType], keys: Links | None) -> None:
+    def __init__(
+        self, types: Sequence[RoomType], keys: Links | None, departures: Departures
+    ) -> None:
         self.types: Mapping[str, RoomType] = {kind.name: kind for kind in types}
         self._default = types[0]
         self._keys = keys
-        self._ended: deque[str] = deque(maxlen=MAX_ENDED)
+        self._departures = departures
 
     def room_type(self, name: str | None) -> RoomType:
         """A kind of room by its name.
@@ -65,10 +65,6 @@ class Door:
         """The room that a client asks for; where access is open it need not name one."""
         return message.room or (links.OPEN_ROOM if self._keys is None else "")
 
-    def close_for_good(self, code: str) -> None:
-        """A room was ended: its code opens nothing any more."""
-        self._ended.append(code)
-
     def check(
         self,
         room: Room | None,
@@ -97,10 +93,14 @@ class Door:
                     Code.BAD_KEY,
                     "This link does not open the room. Take a new one from where lenscast runs.",
                 )
-            there = code not in self._ended
+            there = True
         else:
             there = room is not None or known
-        if not there or (room is not None and room.type is not room_type):
+        if (
+            not there
+            or self._departures.is_ended(code)
+            or (room is not None and room.type is not room_type)
+        ):
             raise Refusal(
                 Code.NO_ROOM, "There is no room with this code now. Ask for its link again."
             )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field
 from typing import Any, Generic, TypeVar, dataclass_transform
 
+from signaling.room import names
 from signaling.room.refusal import Code, Refusal
 
 M = TypeVar("M")
@@ -45,6 +46,16 @@ def text(limit: int = MAX_TOKEN) -> Read:
         return value
 
     return read
+
+
+def name(value: Any, _sizes: Sizes) -> str | None:
+    """What a peer is called, cleaned; a name in which nothing is to be seen counts as left out."""
+    if not isinstance(value, str):
+        raise Wrong("text")
+    cleaned = names.clean(value)
+    if not names.fits(cleaned):
+        raise Wrong(f"at most {names.MAX_CHARACTERS} characters")
+    return cleaned or None
 
 
 def text_or_nothing(limit: int) -> Read:

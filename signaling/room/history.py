@@ -20,12 +20,13 @@ class History:
     Parameters
     ----------
     kinds: how many of each are kept.
+    count: the number before that of the first one.
     """
 
-    def __init__(self, kinds: Mapping[str, Utterance]) -> None:
+    def __init__(self, kinds: Mapping[str, Utterance], count: int = 0) -> None:
         self._kept = {name: deque[_Entry](maxlen=kind.kept) for name, kind in kinds.items()}
-        self.count = 0
-        """How many were said so far, private ones and those that are not kept included."""
+        self.count = count
+        """The number of what was said last, private words and those not kept included."""
 
     def next_number(self) -> int:
         """The number of what is said now."""

@@ -16,14 +16,12 @@ from signaling.room.refusal import Code, Refusal
 IceServer = dict[str, Any]
 """One entry of `iceServers`, as RTCConfiguration takes it (W3C WebRTC 4.2.1)."""
 
-MAX_NAME = 64
 MAX_RESUME = 256
 MAX_FROM_SERVER = 1 << 20
 MAX_DEPTH = 64
 """How deep a message may be nested: Python reads deeper ones than it can write again."""
 
 _TOKEN = fields.text()
-_NAME = fields.text(MAX_NAME)
 
 
 @wired
@@ -35,7 +33,7 @@ class PeerInfo:
 
     id: str = wire(_TOKEN)
     role: str = wire(_TOKEN)
-    name: str | None = wire(_NAME, default=None)
+    name: str | None = wire(fields.name, default=None)
     away: bool = wire(fields.flag, default=False)
     offers: bool = wire(fields.flag, default=False)
 
@@ -89,7 +87,7 @@ class Register:
     role: str = wire(_TOKEN)
     room: str | None = wire(_TOKEN, default=None)
     key: str | None = wire(_TOKEN, default=None, secret=True)
-    name: str | None = wire(_NAME, default=None)
+    name: str | None = wire(fields.name, default=None)
     # Whatever is wrong with a token, it only means that the client does not resume.
     resume: str | None = wire(fields.text_or_nothing(MAX_RESUME), default=None, secret=True)
     room_type: str | None = wire(_TOKEN, name="roomType", default=None)
@@ -128,13 +126,13 @@ class PeerConnected:
     type: ClassVar[str] = "peer-connected"
     peer: str = wire(_TOKEN)
     id: str = wire(_TOKEN, default="")
-    name: str | None = wire(_NAME, default=None)
+    name: str | None = wire(fields.name, default=None)
     offers: bool = wire(fields.flag, default=False)
 
 
 @wired
 class PeerDisconnected:
-    """A peer is gone. `reason`: `left`, `lost`, `slow`, `removed`, `role` where a change of role
+    """A peer is gone. `reason`: `left`, `lost`, `removed`, `role` where a change of role
     keeps the two apart from now on, or `away` while it may come back.
     """
 
@@ -199,7 +197,7 @@ class Say:
     """Words for people; to everyone who meets the speaker unless `to` names one.
 
     The server adds who said it (`from_`, `name`), when (`at`, milliseconds of room time) and the
-    number of it in this room (`n`, from 1). `private`: it went to one peer alone.
+    number of it in this room (`n`, which only grows). `private`: it went to one peer alone.
     """
 
     type: ClassVar[str] = "say"
@@ -207,7 +205,7 @@ class Say:
     body: str = wire(fields.text(MAX_FROM_SERVER))
     to: str | None = wire(_TOKEN, default=None, says="client")
     from_: str | None = wire(_TOKEN, default=None, says="server")
-    name: str | None = wire(_NAME, default=None, says="server")
+    name: str | None = wire(fields.name, default=None, says="server")
     at: float | None = wire(fields.number, default=None, says="server")
     n: int | None = wire(fields.whole(), default=None, says="server")
     private: bool = wire(fields.flag, default=False, says="server")
@@ -340,6 +338,13 @@ _SERVER_ALONE = frozenset(
 _CLIENT_ALONE = frozenset(kind.type for kind in (Register, SetDocument, End))
 
 
+def size(text: str | bytes) -> int:
+    """How many bytes a message has, as UTF-8."""
+    if isinstance(text, bytes) or text.isascii():
+        return len(text)
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
 def parse(
     text: str | bytes, *, max_message: int, max_sdp: int, max_candidate: int
 ) -> ClientMessage:
@@ -355,8 +360,7 @@ def parse(
     Refusal: with the codes message-too-large, bad-json, unknown-type, missing-field, bad-field,
         sdp-too-large or candidate-too-large.
     """
-    size = len(text) if isinstance(text, bytes) else len(text.encode("utf-8", "surrogatepass"))
-    if size > max_message:
+    if size(text) > max_message:
         raise Refusal(
             Code.MESSAGE_TOO_LARGE, f"The message is over the limit of {max_message} bytes."
         )

@@ -15,6 +15,8 @@ class Code(StrEnum):
     CANDIDATE_TOO_LARGE = "candidate-too-large"
     TOO_MANY_CANDIDATES = "too-many-candidates"
     TOO_MANY_MESSAGES = "too-many-messages"
+    TOO_MANY_BYTES = "too-many-bytes"
+    TOO_MUCH_WAITING = "too-much-waiting"
     NOT_REGISTERED = "not-registered"
     ALREADY_REGISTERED = "already-registered"
     REGISTER_TIMEOUT = "register-timeout"

@@ -68,6 +68,7 @@ class Room:
     decided: the peers whose role or removal this process has decided.
     empty_since: when its last peer left, or it was made, in seconds of a clock that never jumps;
         None while somebody is in it.
+    entered: whether anybody has ever been in it.
     """
 
     code: str
@@ -77,6 +78,7 @@ class Room:
     inherited: bool
     decided: set[str] = field(default_factory=set)
     empty_since: float | None = None
+    entered: bool = False
     peers: dict[str, Peer] = field(default_factory=dict)
 
     def met_by(self, peer: Peer) -> list[Peer]:

@@ -12,6 +12,7 @@ from typing import assert_never
 
 from signaling.room import changes, conversation
 from signaling.room.deliveries import Delivery, Dismissal, Outcome
+from signaling.room.departures import Departures
 from signaling.room.documents import Documents
 from signaling.room.door import Door
 from signaling.room.history import History
@@ -111,6 +112,8 @@ class Rooms:
     seals: makes and checks resume tokens and seals of documents.
     started: since when this process serves, in seconds of a clock that never jumps. For
         `resume_seconds` from then on it takes back the peers of the process before it.
+    departures: who has left, and which rooms were ended, in this process and the one before; None:
+        nobody and none so far.
     """
 
     def __init__(
@@ -124,8 +127,10 @@ class Rooms:
         invite: Invites,
         seals: Seals,
         started: float,
+        departures: Departures | None = None,
     ) -> None:
-        self._door = Door(types, keys)
+        self._departures = departures or Departures()
+        self._door = Door(types, keys, self._departures)
         self._settings = settings
         self._turn = turn
         self._unix_time = unix_time
@@ -134,7 +139,6 @@ class Rooms:
         self._inherits_until = started + settings.resume_seconds
         self._epoch = unix_time() - started
         self._boot = f"{round(unix_time() * 1000):x}"
-        self._left: set[str] = set()  # Kept only until then: they are not the earlier process's.
         self._rooms: dict[str, Room] = {}
         self._peers: dict[str, Peer] = {}
 
@@ -159,7 +163,7 @@ class Rooms:
         room_type = self._door.room_type(type_name)
         # One that a key opens needs nothing: it is there as soon as somebody comes.
         if room_type.code_hours is not None and code not in self._rooms:
-            self._rooms[code] = self._make_room(room_type, code, inherited=False)
+            self._rooms[code] = self._make_room(room_type, code, now, inherited=False)
             self._rooms[code].empty_since = now
         return room_type
 
@@ -168,7 +172,14 @@ class Rooms:
         return self._door.leads(code, key)
 
     def register(
-        self, peer_id: str, message: Register, now: float, *, origin: str = "", source: str = ""
+        self,
+        peer_id: str,
+        message: Register,
+        now: float,
+        *,
+        origin: str = "",
+        source: str = "",
+        crowded: bool = False,
     ) -> Joined:
         """Let a client into a room, or back as the peer that it was.
 
@@ -178,6 +189,7 @@ class Rooms:
         now: seconds of a clock that never jumps.
         origin: scheme, host and port by which it reached the server.
         source: where it comes from, such as its address; "" where that is not known.
+        crowded: so many from there keep seats that only one who resumes is let in.
 
         Raises
         ------
@@ -196,6 +208,11 @@ class Rooms:
         if earlier is not None:
             earlier.mark = mark or earlier.mark
             return self._resume(earlier, message, origin)
+        if crowded and ticket is None:
+            raise Refusal(
+                Code.TOO_MANY_CONNECTIONS,
+                "Too many clients from this address were cut off. Try again in a minute.",
+            )
         arrival = _Arrival(peer_id, message, room_type, code, origin, mark, ticket)
         return self._enter(arrival, now)
 
@@ -247,6 +264,14 @@ class Rooms:
         gone = PeerDisconnected(peer.role.name, peer.id, "away")
         return list(each(peer.room.hearers(peer), gone))
 
+    def remind(self, peer_id: str) -> list[Outcome]:
+        """The newest documents, and what the others show, for a peer that has missed some of it."""
+        peer = self._peers.get(peer_id)
+        if peer is None:
+            return []
+        memory = self._welcome.memory(peer, peer.room.history.count)
+        return [*memory, *self._welcome.states(peer)]
+
     def leave(self, peer_id: str, reason: str, now: float) -> list[Outcome]:
         """A peer, if there is one with this id, is gone for the reason that the others are told."""
         peer = self._peers.get(peer_id)
@@ -286,13 +311,13 @@ class Rooms:
             return None
         if room is not None and changes.is_out(room, ticket.peer_id):
             raise changes.removed()
-        inherited = now < self._inherits_until and ticket.peer_id not in self._left
+        inherited = now < self._inherits_until and not self._departures.has_left(ticket.peer_id)
         return ticket if inherited or ticket.peer_id in self._peers else None
 
     def _enter(self, arrival: _Arrival, now: float) -> Joined:
         message, ticket = arrival.message, arrival.ticket
         room = self._rooms.get(arrival.code) or self._make_room(
-            arrival.room_type, arrival.code, inherited=now < self._inherits_until
+            arrival.room_type, arrival.code, now, inherited=now < self._inherits_until
         )
         if ticket is None:
             given = changes.given_to(room, message.role, arrival.mark)
@@ -312,7 +337,7 @@ class Rooms:
         )
         self._rooms[room.code] = room
         room.peers[peer.id] = self._peers[peer.id] = peer
-        room.empty_since = None
+        room.empty_since, room.entered = None, True
         for other in room.met_by(peer):
             if other.away:
                 other.unseen_by.add(peer.id)
@@ -346,12 +371,21 @@ class Rooms:
             ],
         )
 
-    def _make_room(self, room_type: RoomType, code: str, *, inherited: bool) -> Room:
+    def _make_room(self, room_type: RoomType, code: str, now: float, *, inherited: bool) -> Room:
         if len(self._rooms) >= self._settings.max_rooms:
-            raise Refusal(Code.SERVER_FULL, "This server holds no more rooms for now.")
+            self._give_up_unused()
         more = changes.documents_of(room_type)
         documents = Documents(room_type, code, self._seals, more)
-        return Room(code, room_type, documents, History(room_type.utterances), inherited)
+        # A server that was started again goes on from a higher number than it had before.
+        history = History(room_type.utterances, int(self._room_time(now)))
+        return Room(code, room_type, documents, history, inherited)
+
+    def _give_up_unused(self) -> None:
+        """The oldest room that was made and that nobody has ever entered gives way to another."""
+        unused = next((room.code for room in self._rooms.values() if not room.entered), None)
+        if unused is None:
+            raise Refusal(Code.SERVER_FULL, "This server holds no more rooms for now.")
+        del self._rooms[unused]
 
     def _room_time(self, now: float) -> float:
         """Milliseconds of room time, which goes like Unix time but never jumps."""
@@ -373,7 +407,7 @@ class Rooms:
         return self._forget_dismissed([*told, *changes.restore(room)], now)
 
     def _end(self, room: Room, now: float) -> list[Outcome]:
-        self._door.close_for_good(room.code)
+        self._departures.end(room.code)
         told: list[Outcome] = [Dismissal(peer_id, "ended") for peer_id in room.peers]
         told = self._forget_dismissed(told, now)
         self._rooms.pop(room.code, None)
@@ -388,7 +422,7 @@ class Rooms:
     def _forget(self, peer: Peer, now: float) -> None:
         room = peer.room
         del self._peers[peer.id], room.peers[peer.id]
-        self._left.add(peer.id)
+        self._departures.leave(peer.id)
         # Not before: what an away peer has at the relay carries its media on.
         self._turn.revoke(peer.id)
         if not room.peers:
@@ -402,7 +436,6 @@ class Rooms:
 
     def _stop_inheriting(self, now: float) -> list[Outcome]:
         """The time for peers of the process before this one is up."""
-        self._left.clear()
         told: list[Outcome] = []
         for room in self._rooms.values():
             if room.inherited:

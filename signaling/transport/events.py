@@ -16,7 +16,8 @@ from tornado.web import RequestHandler, stream_request_body, url
 
 from signaling.config import Limits
 from signaling.room.refusal import Refusal
-from signaling.transport.hub import POLICY_VIOLATION, Connection, Hub, error_text
+from signaling.transport.connection import Connection, bound_kernel_buffer
+from signaling.transport.hub import POLICY_VIOLATION, Hub, error_text
 from signaling.transport.outbox import Ending
 
 log = logging.getLogger(__name__)
@@ -82,6 +83,8 @@ class EventsHandler(RequestHandler):
         """Carry messages until the client, the hub or the heartbeat ends it."""
         # Small events that others wait for: Nagle's algorithm would hold them back.
         _http(self).stream.set_nodelay(True)
+        if not _http(self).stream.closed():
+            bound_kernel_buffer(_http(self).stream.socket)
         origin = f"{self.request.protocol}://{self.request.host}"
         address = self.request.remote_ip or ""
         try:
@@ -175,6 +178,8 @@ class EventsHandler(RequestHandler):
                 self._end(None)
                 return
             except TimeoutError:
+                if connection.outbox.read_within(self._limits.pong_seconds):
+                    continue  # It is slow, not gone: the ping waits behind what it reads.
                 self._hub.disconnect(connection, left=False)
                 self._end(Ending(1001, "No answer to a ping."))
                 return

@@ -88,8 +88,13 @@ class Guard:
         else:
             self._open[who] = there - 1
 
-    def check_key(self, address: str, now: float) -> None:
-        """Refuse an address that must wait. Call it before looking at a key.
+    def open_from(self, address: str) -> int:
+        """How many connections of an address are counted."""
+        return self._open.get(counted_as(address), 0)
+
+    def check_wrong_key(self, address: str, now: float) -> None:
+        """Refuse an address that must wait. Call it for a key that was found to be wrong: a right
+        one opens whatever was tried from the same address, which may be that of many.
 
         Raises
         ------
@@ -118,6 +123,10 @@ class Guard:
         if not entry.allowed.take(1, now) or entry.delay:
             entry.delay = min(entry.delay * 2 or FIRST_DELAY, LONGEST_DELAY)
             entry.until = now + entry.delay
+
+    def waiting(self, now: float) -> int:
+        """How many addresses have to wait because of wrong keys."""
+        return sum(now < entry.until for entry in self._wrong_keys.values())
 
 
 def _entry(table: dict[str, T], who: str, make: Callable[[], T]) -> T:

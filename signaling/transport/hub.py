@@ -10,21 +10,24 @@ import contextlib
 import logging
 import secrets
 import time
-from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from signaling.config import Limits
 from signaling.metrics import Metrics
 from signaling.room import messages
-from signaling.room.deliveries import Dismissal, Outcome
+from signaling.room.deliveries import Dismissal
 from signaling.room.documents import StaleVersion
-from signaling.room.messages import Answer, Control, IceCandidate, Offer, Register, ServerMessage
+from signaling.room.messages import Register, ServerMessage
 from signaling.room.refusal import Code, Refusal
 from signaling.room.rooms import Counts, Joined, Rooms
+from signaling.transport.away import AwaySeats, Seat
+from signaling.transport.connection import Allowance, Connection
 from signaling.transport.guard import Guard
 from signaling.transport.outbox import Outbox
-from turn.limits import TokenBucket, counted_as
+from signaling.transport.post import Post
+from turn.limits import counted_as
 
 log = logging.getLogger(__name__)
 
@@ -35,55 +38,8 @@ REPLACED = 4001
 DISMISSED = 4003
 """The peer was put out of its room, or the room was ended."""
 
-_LASTING = (Offer, Answer, IceCandidate, Control)
-"""What is kept for a peer that is away. All else the rooms tell it again when it comes back: who is
-there, states, documents, what was said."""
-
+_TOO_MUCH = "Too much from here waits for a peer already: this message has not reached everyone."
 _WRONG_KEYS = (Code.BAD_KEY, Code.NO_ROOM)
-
-
-@dataclass(eq=False, slots=True)
-class Connection:
-    """One client, whatever carries its messages. Made by `Hub.connect`, held by its transport.
-
-    A transport sends what `outbox.get()` gives, in order, until that is an `Ending`; then it
-    closes the client's end with the code and reason of it. It needs nothing else from here.
-
-    Attributes
-    ----------
-    peer_id: whom its messages are from. The hub changes it when the client resumes as an earlier
-        peer, so a transport that wants it (for a log line) reads it each time.
-    origin: scheme, host and port by which the client reached the server.
-    address: the client's IP address, by which it is counted.
-    transport: what carries it, as the metrics name it.
-    outbox: what its transport has still to send. It stays the same for the connection's life.
-    drop: closes the transport at once with a code and a reason, without waiting for the outbox.
-        The hub has forgotten the connection then; a `disconnect` that follows is harmless.
-    """
-
-    peer_id: str
-    origin: str
-    address: str
-    transport: str
-    outbox: Outbox
-    drop: Callable[[int, str], None]
-    bucket: TokenBucket
-    since: float
-    deadline: asyncio.TimerHandle = field(init=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """What is kept of a connection for a peer that is away.
-
-    Attributes
-    ----------
-    missed: what was said to it meanwhile.
-    bucket: what it has left of its rate: coming back brings no new burst.
-    """
-
-    missed: Outbox
-    bucket: TokenBucket
 
 
 def error_text(refusal: Refusal) -> str:
@@ -117,10 +73,11 @@ class Hub:
         self._metrics = metrics
         self._clock = clock
         self._connections: dict[str, Connection] = {}
-        self._away: dict[str, Seat] = {}
+        self._away = AwaySeats(limits.away_bytes)
+        self._refusals: Counter[str] = Counter()
         self._drained: asyncio.Event | None = None
-        self._due: deque[Outcome] = deque()
-        self._delivering = False
+        self._post = Post(self._connections, self._away, self._cut_off_slow, self._dismiss)
+        self._deliver = self._post.deliver
 
     def connect(
         self, origin: str, address: str, transport: str, drop: Callable[[int, str], None]
@@ -140,11 +97,11 @@ class Hub:
             client: its transport sends `error_text(refusal)`, closes with POLICY_VIOLATION and the
             code as the reason, and does not call `disconnect`.
         """
-        limits, now = self._limits, self._clock()
+        now = self._clock()
         try:
             self._guard.connect(address, now)
         except Refusal as refusal:
-            self._metrics.refused(refusal.code)
+            self.count_refusal(refusal.code)
             raise
         self._metrics.connected(transport)
         connection = Connection(
@@ -154,11 +111,11 @@ class Hub:
             transport,
             self._new_outbox(),
             drop,
-            TokenBucket(limits.messages_per_second, limits.message_burst, now),
+            Allowance(self._limits, now),
             now,
         )
         connection.deadline = asyncio.get_running_loop().call_later(
-            limits.register_seconds, self._expire, connection
+            self._limits.register_seconds, self._expire, connection
         )
         self._connections[connection.peer_id] = connection
         return connection
@@ -172,7 +129,9 @@ class Hub:
             if isinstance(message, Register):
                 self._register(connection, message)
             else:
-                self._deliver(self._rooms.receive(connection.peer_id, message, self._clock()))
+                outcomes = self._rooms.receive(connection.peer_id, message, self._clock())
+                if not self._deliver(outcomes, connection.peer_id):
+                    raise Refusal(Code.TOO_MUCH_WAITING, _TOO_MUCH)
         except Refusal as refusal:
             self._refuse(connection, refusal)
 
@@ -187,7 +146,7 @@ class Hub:
         """
         peer_id = connection.peer_id
         if not self._is_current(connection):
-            if left and self._away.pop(peer_id, None) is not None:
+            if left and self._away.take(peer_id) is not None:
                 self._deliver(self._rooms.leave(peer_id, "left", self._clock()))
             return
         self._forget(connection)
@@ -197,7 +156,7 @@ class Hub:
         if left:
             self._deliver(self._rooms.leave(peer_id, "left", self._clock()))
         else:
-            self._away[peer_id] = self._keep_seat(connection, lasting=True)
+            self._away.keep(peer_id, self._keep_seat(connection, lasting=True))
             self._deliver(self._rooms.drop(peer_id, self._clock()))
 
     def tick(self) -> None:
@@ -205,7 +164,22 @@ class Hub:
         self._deliver(self._rooms.tick(self._clock()))
         for peer_id in [lost for lost in self._away if lost not in self._rooms]:
             log.info("%s is lost", peer_id)
-            del self._away[peer_id]
+            self._away.take(peer_id)
+        self._remind_those_behind()
+
+    def count_refusal(self, code: str) -> None:
+        """Count what was refused with this code, here or by another part of the server."""
+        self._refusals[code] += 1
+        self._metrics.refused(code)
+
+    def figures(self) -> Mapping[str, Any]:
+        """What the limits do: `refusals` by code, `waiting` (addresses that have to wait because of
+        wrong keys) and `away_bytes` (what waits for peers that are away)."""
+        return {
+            "refusals": dict(self._refusals),
+            "waiting": self._guard.waiting(self._clock()),
+            "away_bytes": self._away.size,
+        }
 
     def counts(self) -> Counts:
         """How many rooms and peers there are."""
@@ -226,8 +200,7 @@ class Hub:
                 await asyncio.wait_for(self._drained.wait(), patience)
 
     def _read(self, connection: Connection, text: str | bytes) -> messages.ClientMessage:
-        if not connection.bucket.take(1, self._clock()):
-            raise Refusal(Code.TOO_MANY_MESSAGES, "Messages come too fast; this one was dropped.")
+        connection.allowance.spend(messages.size(text), self._clock())
         message = messages.parse(
             text,
             max_message=self._limits.message_bytes,
@@ -239,8 +212,6 @@ class Hub:
 
     def _register(self, connection: Connection, message: Register) -> None:
         now = self._clock()
-        if connection.peer_id not in self._rooms:
-            self._guard.check_key(connection.address, now)
         try:
             joined = self._rooms.register(
                 connection.peer_id,
@@ -248,14 +219,24 @@ class Hub:
                 now,
                 origin=connection.origin,
                 source=counted_as(connection.address),
+                crowded=self._is_crowded(connection.address),
             )
         except Refusal as refusal:
             if refusal.code in _WRONG_KEYS:
+                self._guard.check_wrong_key(connection.address, now)
                 self._guard.wrong_key(connection.address, now)
             raise
         connection.deadline.cancel()
+        connection.room = joined.registered.room
         self._count_joined(joined, now - connection.since)
         self._welcome(connection, joined)
+
+    def _is_crowded(self, address: str) -> bool:
+        """Whether so many of an address are away that a newcomer from there gets no seat."""
+        away = self._away.from_address(address)
+        return away > 0 and self._guard.open_from(address) + away > (
+            self._limits.connections_per_address
+        )
 
     def _count_joined(self, joined: Joined, seconds: float) -> None:
         registered = joined.registered
@@ -271,7 +252,7 @@ class Hub:
         if not self._is_current(connection):  # Not even that has fitted into its outbox.
             return
         if seat is not None:
-            connection.bucket = seat.bucket
+            connection.allowance = seat.allowance
             connection.outbox.take_over(seat.missed)
             connection.outbox.make_room()
         self._deliver(joined.outcomes)
@@ -282,7 +263,7 @@ class Hub:
             return None
         fresh_id, connection.peer_id = connection.peer_id, peer_id
         del self._connections[fresh_id]
-        seat = self._away.pop(peer_id, None)
+        seat = self._away.take(peer_id)
         older = self._connections.get(peer_id)
         if older is not None:
             self._forget(older)
@@ -297,7 +278,7 @@ class Hub:
         # Not the same outbox: the old transport may not have stopped to take from it.
         missed = self._new_outbox()
         missed.take_over(connection.outbox, lasting=lasting)
-        return Seat(missed, connection.bucket)
+        return Seat(connection.room, connection.address, missed, connection.allowance)
 
     def _forget(self, connection: Connection) -> None:
         """Let go of a connection and of what was counted for it."""
@@ -312,69 +293,34 @@ class Hub:
         return self._connections.get(connection.peer_id) is connection
 
     def _new_outbox(self) -> Outbox:
-        return Outbox(self._limits.outbox_messages, self._limits.outbox_bytes)
+        return Outbox(self._limits.outbox_messages, self._limits.outbox_bytes, self._clock)
 
-    def _deliver(self, outcomes: Iterable[Outcome]) -> None:
-        """Deliver in order. What follows from a delivery, such as the end of a client that does not
-        read, waits until those before it are done."""
-        self._due.extend(outcomes)
-        if self._delivering:
-            return
-        self._delivering = True
-        try:
-            self._deliver_due()
-        finally:
-            self._delivering = False
-
-    def _deliver_due(self) -> None:
-        # The same message to many is one object, and is encoded once.
-        message: ServerMessage | None = None
-        text = ""
-        while self._due:
-            outcome = self._due.popleft()
-            if isinstance(outcome, Dismissal):
-                self._dismiss(outcome)
-                continue
-            if outcome.message is not message:
-                message = outcome.message
-                text = messages.encode(message)
-            self._put(outcome.peer_id, text, lasting=isinstance(message, _LASTING))
-
-    def _put(self, peer_id: str, text: str, *, lasting: bool) -> None:
-        connection = self._connections.get(peer_id)
-        if connection is not None:
-            if not connection.outbox.put(text, lasting=lasting):
-                self._close_slow(connection)
-        elif lasting and peer_id in self._away:
-            self._keep(peer_id, text)
+    def _remind_those_behind(self) -> None:
+        """Tell those for whom something did not fit the newest of it, once they have caught up."""
+        for peer_id in self._post.caught_up():
+            self._deliver(self._rooms.remind(peer_id))
 
     def _dismiss(self, dismissal: Dismissal) -> None:
         log.info("%s was put out of its room (%s)", dismissal.peer_id, dismissal.reason)
-        self._away.pop(dismissal.peer_id, None)
+        self._away.take(dismissal.peer_id)
         connection = self._connections.get(dismissal.peer_id)
         if connection is not None:
             connection.outbox.end(DISMISSED, dismissal.reason)
 
     def _send(self, connection: Connection, message: ServerMessage) -> None:
         if not connection.outbox.put(messages.encode(message), lasting=False):
-            self._close_slow(connection)
+            self._cut_off_slow(connection)
 
-    def _close_slow(self, connection: Connection) -> None:
-        log.warning("%s does not read what it is sent: closing it", connection.peer_id)
-        self._forget(connection)
-        connection.drop(POLICY_VIOLATION, Code.SLOW_CLIENT)
-        self._deliver(self._rooms.leave(connection.peer_id, "slow", self._clock()))
-
-    def _keep(self, peer_id: str, text: str) -> None:
-        if self._away[peer_id].missed.put(text):
-            return
-        log.warning("%s has missed too much while it was away", peer_id)
-        del self._away[peer_id]
-        self._deliver(self._rooms.leave(peer_id, "slow", self._clock()))
+    def _cut_off_slow(self, connection: Connection) -> None:
+        """A client does not read what it is sent: it is away, and may come back for the rest."""
+        log.warning("%s does not read what it is sent: cutting it off", connection.peer_id)
+        self.count_refusal(Code.SLOW_CLIENT)
+        self.disconnect(connection, left=False)
+        connection.drop(GOING_AWAY, Code.SLOW_CLIENT)
 
     def _refuse(self, connection: Connection, refusal: Refusal) -> None:
         log.info("refused %s: %s", connection.peer_id, refusal.code)
-        self._metrics.refused(refusal.code)
+        self.count_refusal(refusal.code)
         if isinstance(refusal, StaleVersion):
             self._send(connection, refusal.newest)
         self._send(connection, messages.Error(refusal.sentence, refusal.code))

@@ -16,8 +16,9 @@ from tornado.websocket import (
 
 from signaling.config import Limits
 from signaling.room.refusal import Refusal
+from signaling.transport.connection import Connection, bound_kernel_buffer
 from signaling.transport.framing import StrictProtocol
-from signaling.transport.hub import POLICY_VIOLATION, Connection, Hub, error_text
+from signaling.transport.hub import POLICY_VIOLATION, Hub, error_text
 from signaling.transport.outbox import Ending
 
 log = logging.getLogger(__name__)
@@ -126,6 +127,8 @@ class SocketHandler(WebSocketHandler):
             except (WebSocketClosedError, StreamClosedError):
                 return
             except TimeoutError:
+                if connection.outbox.read_within(self._limits.pong_seconds):
+                    continue  # It is slow, not gone: the ping waits behind what it reads.
                 self._hub.disconnect(connection, left=False)
                 self._close(Ending(1001, "No answer to a ping."))
                 return
@@ -143,6 +146,8 @@ class SocketHandler(WebSocketHandler):
         if self.ws_connection is not None and self.ws_connection.stream is not None:
             limit = self._limits.outbox_bytes + _CONTROL_FRAME_BYTES
             self.ws_connection.stream.max_write_buffer_size = limit
+            if not self.ws_connection.stream.closed():
+                bound_kernel_buffer(self.ws_connection.stream.socket)
 
     def _drop(self, code: int, reason: str) -> None:
         for task in self._tasks:

@@ -29,15 +29,28 @@ _STATUS = {
 """What each refusal is in HTTP; 400 for the others."""
 
 
-def routes(make_room: MakeRoom, leads: Leads, guard: Guard, now: Callable[[], float]) -> list[Rule]:
+def routes(
+    make_room: MakeRoom,
+    leads: Leads,
+    guard: Guard,
+    refused: Callable[[str], None],
+    now: Callable[[], float],
+) -> list[Rule]:
     """The paths of this interface.
 
     Parameters
     ----------
     guard: counts wrong keys.
+    refused: counts a refusal by its code.
     now: seconds of a clock that never jumps.
     """
-    arguments = {"make_room": make_room, "leads": leads, "guard": guard, "now": now}
+    arguments = {
+        "make_room": make_room,
+        "leads": leads,
+        "guard": guard,
+        "refused": refused,
+        "now": now,
+    }
     return [url("/api/rooms", RoomsHandler, arguments)]
 
 
@@ -45,12 +58,18 @@ class RoomsHandler(RequestHandler):
     """POST /api/rooms with {"type": KIND}; the kind may be left out for a camera room."""
 
     def initialize(
-        self, make_room: MakeRoom, leads: Leads, guard: Guard, now: Callable[[], float]
+        self,
+        make_room: MakeRoom,
+        leads: Leads,
+        guard: Guard,
+        refused: Callable[[str], None],
+        now: Callable[[], float],
     ) -> None:
         """Tornado's constructor: what the routing table gives."""
         self._make_room = make_room
         self._leads = leads
         self._guard = guard
+        self._refused = refused
         self._now = now
 
     def post(self) -> None:
@@ -60,6 +79,7 @@ class RoomsHandler(RequestHandler):
             self._check_allowed()
             made = self._make_room(_kind(self.request.body))
         except Refusal as refusal:
+            self._refused(refusal.code)
             self.set_status(_STATUS.get(refusal.code, 400))
             self.finish({"code": refusal.code, "message": refusal.sentence})
         else:
@@ -69,12 +89,12 @@ class RoomsHandler(RequestHandler):
     def _check_allowed(self) -> None:
         if is_local(self.request):
             return
-        address = self.request.remote_ip or ""
-        self._guard.check_key(address, self._now())
         scheme, _, bearer = self.request.headers.get("Authorization", "").partition(" ")
         room, _, key = bearer.strip().partition(".")
         if scheme.lower() == "bearer" and self._leads(room, key):
             return
+        address = self.request.remote_ip or ""
+        self._guard.check_wrong_key(address, self._now())
         self._guard.wrong_key(address, self._now())
         raise Refusal(
             Code.BAD_KEY,

@@ -7,17 +7,26 @@ from typing import Any
 import pytest
 
 from signaling.room import changes
+from signaling.room.changes import ROLES
 from signaling.room.deliveries import Delivery, Dismissal, Outcome
+from signaling.room.departures import Departures
 from signaling.room.documents import Documents
 from signaling.room.history import History
 from signaling.room.links import Links
-from signaling.room.messages import ClientMessage, DocumentVersion, Invite, Register
+from signaling.room.messages import (
+    ClientMessage,
+    DocumentVersion,
+    Invite,
+    Register,
+    Registered,
+    SetDocument,
+)
 from signaling.room.refusal import Code, Refusal
 from signaling.room.room import Peer, Room
 from signaling.room.room_type import RoomType
 from signaling.room.rooms import Rooms, Settings
-from signaling.room.seals import Seals
-from tests.signaling.room.imaginary import classroom
+from signaling.room.seals import Seals, Ticket
+from tests.signaling.room.imaginary import BOARD, classroom
 from tests.signaling.room.rooms_bed import LONG_AGO, NOW, SECRET
 from turn.servers import NoTurn
 
@@ -54,6 +63,7 @@ def class_rooms(
     max_rooms: int = 10,
     opened: bool = True,
     unix_time: Callable[[], float] = lambda: NOW,
+    departures: Departures | None = None,
 ) -> Rooms:
     """Rooms of the imaginary kind; one of them has been opened unless said otherwise."""
     kind = kind or classroom()
@@ -66,6 +76,7 @@ def class_rooms(
         invite=lambda _kind, role, room, origin: Invite(f"{origin}/{role}#{room}", ""),
         seals=SEALS,
         started=started,
+        departures=departures,
     )
     if opened:
         rooms.open(kind.name, ROOM, NOW)
@@ -121,3 +132,40 @@ def newest(outcomes: list[Outcome], peer_id: str, name: str) -> DocumentVersion:
     """The last version of a document that a peer is told."""
     versions: list[DocumentVersion] = of_type(outcomes, peer_id, DocumentVersion)
     return [version for version in versions if version.name == name][-1]
+
+
+def a_class(*members: str, departures: Departures | None = None) -> Rooms:
+    """A leader, l, and members."""
+    rooms = class_rooms(departures=departures)
+    enter(rooms, "l", "leader", source="l")
+    for member in members:
+        enter(rooms, member, source=member)
+    return rooms
+
+
+def resume_token(answer: object) -> str:
+    assert isinstance(answer, Delivery)
+    assert isinstance(answer.message, Registered)
+    assert answer.message.resume is not None
+    return answer.message.resume
+
+
+def locked(rooms: Rooms) -> Rooms:
+    rooms.receive("l", SetDocument(BOARD, 0, {"locked": True}), NOW)
+    return rooms
+
+
+def roles(rooms: Rooms) -> dict[str, str]:
+    """The role of everyone in the room."""
+    return {peer.id: peer.role.name for peer in rooms._rooms[ROOM].peers.values()}
+
+
+def facts(rooms: Rooms) -> dict[str, Any]:
+    """What the room remembers of changes."""
+    found: dict[str, Any] = rooms._rooms[ROOM].documents.values[ROLES]
+    return found
+
+
+def classroom_token(peer: str, role: str = "member") -> str:
+    """The token with which a peer of the room comes back after a restart."""
+    return SEALS.token(Ticket(peer, role, round(NOW * 1000)), "classroom", ROOM, role)

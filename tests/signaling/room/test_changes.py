@@ -1,7 +1,6 @@
 """Roles that change while peers are in a room, and the document that remembers it."""
 
 import dataclasses
-from typing import Any
 
 import pytest
 
@@ -21,57 +20,26 @@ from signaling.room.messages import (
     State,
 )
 from signaling.room.refusal import Code, Refusal
-from signaling.room.rooms import Rooms
-from signaling.room.seals import Ticket
 from signaling.room_types.camera import camera
 from tests.signaling.room.class_bed import (
-    ROOM,
-    SEALS,
+    a_class,
     a_room,
     class_rooms,
     denied,
     dismissed,
     enter,
+    facts,
     kept_out,
+    locked,
     newest,
     of_type,
+    resume_token,
+    roles,
     seat,
     with_role,
 )
 from tests.signaling.room.imaginary import BOARD, CHAT, classroom
 from tests.signaling.room.rooms_bed import NOW
-
-
-def a_class(*members: str, started: float = NOW - 1000) -> Rooms:
-    """A leader, l, and members."""
-    rooms = class_rooms(started=started)
-    enter(rooms, "l", "leader", source="l")
-    for member in members:
-        enter(rooms, member, source=member)
-    return rooms
-
-
-def resume_token(answer: object) -> str:
-    assert isinstance(answer, Delivery)
-    assert isinstance(answer.message, Registered)
-    assert answer.message.resume is not None
-    return answer.message.resume
-
-
-def locked(rooms: Rooms) -> Rooms:
-    rooms.receive("l", SetDocument(BOARD, 0, {"locked": True}), NOW)
-    return rooms
-
-
-def roles(rooms: Rooms) -> dict[str, str]:
-    """The role of everyone in the room."""
-    return {peer.id: peer.role.name for peer in rooms._rooms[ROOM].peers.values()}
-
-
-def facts(rooms: Rooms) -> dict[str, Any]:
-    """What the room remembers of changes."""
-    found: dict[str, Any] = rooms._rooms[ROOM].documents.values[ROLES]
-    return found
 
 
 def test_only_a_kind_of_room_in_which_roles_change_has_the_document() -> None:
@@ -350,169 +318,6 @@ def test_what_a_room_remembers_of_changes_is_bounded() -> None:
     assert list(kept["changed"]) == [f"new{n}" for n in expected]
 
 
-def test_the_first_leader_is_noted_once() -> None:
-    """All who are there are told; a second one changes nothing."""
-    rooms = class_rooms()
-    enter(rooms, "m")
-    assert facts(rooms)["led"] is False
-    told = enter(rooms, "l", "leader")
-    assert newest(told, "m", ROLES).value["led"] is True
-    assert newest(told, "l", ROLES).version == 1
-    assert len(of_type(told, "l", DocumentVersion)) == 2
-    assert of_type(enter(rooms, "l2", "leader"), "m", DocumentVersion) == []
-
-
-def test_the_peer_that_has_been_there_longest_inherits() -> None:
-    """When the last leader is gone, not before; the server itself says so."""
-    times = iter(range(1, 99))
-    rooms = class_rooms(unix_time=lambda: float(next(times)))
-    for peer, role in (("l", "leader"), ("l2", "leader"), ("z", "member"), ("a", "member")):
-        enter(rooms, peer, role)
-    assert of_type(rooms.leave("l", "left", NOW), "z", RoleChange) == []
-    told = rooms.leave("l2", "left", NOW)
-    assert of_type(told, "a", RoleChange) == [RoleChange("leader", id="z", by=None)]
-    assert roles(rooms) == {"z": "leader", "a": "member"}
-    assert facts(rooms)["changed"] == {"z": "leader"}
-
-
-def test_one_who_is_here_inherits_before_one_who_is_away() -> None:
-    """One who is away gets it where nobody else can."""
-    rooms = a_class("a", "b")
-    rooms.drop("a", NOW)
-    rooms.leave("l", "left", NOW)
-    assert roles(rooms) == {"a": "member", "b": "leader"}
-    rooms = a_class("a")
-    rooms.drop("a", NOW)
-    rooms.leave("l", "left", NOW)
-    assert roles(rooms) == {"a": "leader"}
-
-
-def test_a_leader_that_is_away_still_leads() -> None:
-    """Until it is lost."""
-    rooms = a_class("m")
-    rooms.drop("l", NOW)
-    assert rooms.tick(NOW + 44) == []
-    assert roles(rooms)["m"] == "member"
-    rooms.tick(NOW + 45)
-    assert roles(rooms) == {"m": "leader"}
-
-
-def test_nobody_inherits_what_nobody_had() -> None:
-    """In a room that no leader has entered yet."""
-    rooms = class_rooms()
-    enter(rooms, "m")
-    enter(rooms, "n")
-    assert of_type(rooms.leave("m", "left", NOW), "n", RoleChange) == []
-    assert roles(rooms) == {"n": "member"}
-
-
-def test_only_the_role_of_an_heir_inherits() -> None:
-    """Those who are quiet or wait do not."""
-    rooms = a_class("q")
-    rooms.receive("l", RoleChange("quiet", to="q"), NOW)
-    assert of_type(rooms.leave("l", "left", NOW), "q", RoleChange) == []
-    assert roles(rooms) == {"q": "quiet"}
-
-
-def test_after_a_restart_nobody_inherits_while_the_leader_may_come_back() -> None:
-    """Once that time is over somebody does, and only where there still is none."""
-    document = newest(a_class().receive("l", SetDocument(BOARD, 0, {}), NOW), "l", BOARD)
-    led = newest(enter(a_class(), "x"), "x", ROLES)
-    for returns in (False, True):
-        rooms = class_rooms(started=NOW, opened=False)
-        enter(rooms, "m", resume=classroom_token("m"))
-        rooms.receive("m", led, NOW)
-        rooms.receive("m", document, NOW)
-        enter(rooms, "x")
-        rooms.leave("x", "left", NOW)
-        if returns:
-            enter(rooms, "l", "leader")
-        assert roles(rooms)["m"] == "member"
-        rooms.tick(NOW + 44)
-        assert roles(rooms)["m"] == "member"
-        told = rooms.tick(NOW + 45)
-        assert roles(rooms)["m"] == ("member" if returns else "leader")
-        assert bool(of_type(told, "m", RoleChange)) is not returns
-
-
-def test_after_a_restart_changed_roles_are_handed_back() -> None:
-    """Those who are there get the role that they had, and all are told."""
-    before = a_class("m", "n", "o")
-    before.receive("l", RoleChange("quiet", to="m"), NOW)
-    before.receive("l", RoleChange(None, to="o"), NOW)
-    document = newest(before.receive("l", RoleChange("leader", to="n"), NOW), "n", ROLES)
-    rooms = class_rooms(started=NOW, opened=False)
-    for peer in ("m", "n", "o"):
-        enter(rooms, peer, resume=classroom_token(peer), source=peer)
-    assert set(roles(rooms).values()) == {"member"}
-    told = rooms.receive("m", document, NOW)
-    assert roles(rooms) == {"m": "quiet", "n": "leader"}
-    assert dismissed(told) == {"o": "removed"}
-    assert "o" not in rooms
-    assert RoleChange("quiet", id="m", by=None) in of_type(told, "n", RoleChange)
-    (late, *_) = enter(rooms, "x", source="o")
-    assert isinstance(late, Delivery)
-    assert isinstance(late.message, Registered)
-    assert late.message.role == "knocking"
-
-
-def test_a_changed_role_awaits_the_one_who_comes_back_later() -> None:
-    """Once the document is there, a token brings the role that its owner had last."""
-    before = a_class("m")
-    document = newest(before.receive("l", RoleChange("quiet", to="m"), NOW), "l", ROLES)
-    rooms = class_rooms(started=NOW, opened=False)
-    enter(rooms, "l", "leader")
-    rooms.receive("l", document, NOW)
-    enter(rooms, "x", resume=classroom_token("m"))
-    assert roles(rooms)["m"] == "quiet"
-
-
-def test_one_who_got_in_before_it_was_known_to_be_out_has_to_wait() -> None:
-    """It came as a stranger from where somebody was put out: it knocks from then on."""
-    before = a_class("m")
-    board = newest(before.receive("l", SetDocument(BOARD, 0, {}), NOW), "l", BOARD)
-    document = newest(before.receive("l", RoleChange(None, to="m"), NOW), "l", ROLES)
-    rooms = class_rooms(started=NOW, opened=False)
-    enter(rooms, "l", "leader")
-    rooms.receive("l", board, NOW)
-    enter(rooms, "sneak", source="m")
-    enter(rooms, "honest", source="n")
-    assert roles(rooms)["sneak"] == "member"
-    rooms.receive("l", document, NOW)
-    assert roles(rooms) == {"l": "leader", "sneak": "knocking", "honest": "member"}
-
-
-def test_after_a_restart_newcomers_wait_until_the_room_is_known() -> None:
-    """Nobody may have said yet that it is locked; once somebody has, it is as it was."""
-    before = a_class("m")
-    board = newest(before.receive("l", SetDocument(BOARD, 0, {"x": 1}), NOW), "m", BOARD)
-    rooms = class_rooms(started=NOW, opened=False)
-    enter(rooms, "m", resume=classroom_token("m"))
-    enter(rooms, "early", source="e")
-    assert roles(rooms) == {"m": "member", "early": "knocking"}
-    rooms.receive("m", board, NOW)
-    enter(rooms, "then", source="t")
-    assert roles(rooms)["then"] == "member"
-    rooms.tick(NOW + 45)
-    enter(rooms, "late", source="l")
-    assert roles(rooms)["late"] == "member"
-
-
-def test_what_is_handed_back_too_late_is_passed_over() -> None:
-    """A process that has served for longer knows its rooms itself."""
-    before = a_class("m")
-    document = newest(before.receive("l", RoleChange("quiet", to="m"), NOW), "l", ROLES)
-    rooms = class_rooms(started=NOW - 45)
-    enter(rooms, "l", "leader")
-    was = facts(rooms)
-    assert rooms.receive("l", document, NOW) == []
-    assert facts(rooms) == was
-    rooms = class_rooms(started=NOW, opened=False)
-    enter(rooms, "l", "leader")
-    rooms.tick(NOW + 45)
-    assert rooms.receive("l", document, NOW + 45) == []
-
-
 def test_a_role_that_is_not_there_any_more_counts_as_unchanged() -> None:
     """A document from before an update may name one."""
     room = a_room()
@@ -553,11 +358,6 @@ def test_a_seat_is_taken_while_its_peer_is_away() -> None:
     changes.check_space(room, room.type.roles["leader"], comes=False)
 
 
-def classroom_token(peer: str, role: str = "member") -> str:
-    """The token with which a peer of the room comes back after a restart."""
-    return SEALS.token(Ticket(peer, role, round(NOW * 1000)), "classroom", ROOM, role)
-
-
 def test_a_new_role_does_not_tell_the_words_of_those_it_does_not_meet() -> None:
     """Its own role is met only where the role says so."""
     kind = with_role("leader", meets=frozenset({"member"}))
@@ -585,142 +385,3 @@ def test_a_leader_meets_one_who_is_let_in(newcomer: str, leader_offers: bool) ->
             PeerDisconnected("knocking", newcomer, "role"),
             PeerConnected("member", newcomer, offers=True),
         ]
-
-
-def test_one_whose_role_changes_while_it_is_away_is_not_announced() -> None:
-    """The others are told that it is parted from them, and meet it when it is back."""
-    rooms = a_class("b", "c")
-    back = token_of("b")
-    rooms.drop("b", NOW)
-    told = rooms.receive("l", RoleChange("quiet", to="b"), NOW)
-    for peer in ("l", "c"):
-        assert of_type(told, peer, PeerConnected) == []
-        assert of_type(told, peer, RoleChange) == [RoleChange("quiet", id="b", by="l")]
-    told = enter(rooms, "x", resume=back)
-    assert of_type(told, "b", Registered)[0].role == "quiet"
-    assert of_type(told, "c", PeerConnected) == [PeerConnected("quiet", "b", offers=True)]
-
-
-def token_of(peer: str, role: str = "member") -> str:
-    """The token of a peer that has come to a room that nobody restarted."""
-    return classroom_token(peer, role)
-
-
-def test_one_who_came_meanwhile_is_told_what_a_peer_shows_that_comes_back() -> None:
-    """It has not met it before, so it does not know its state."""
-    rooms = a_class("m")
-    rooms.receive("m", State({"hand": True}), NOW)
-    rooms.drop("m", NOW)
-    assert of_type(enter(rooms, "n"), "n", State) == []
-    told = enter(rooms, "x", resume=classroom_token("m"))
-    assert of_type(told, "n", PeerConnected, State) == [
-        PeerConnected("member", "m"),
-        State({"hand": True}, from_="m"),
-    ]
-
-
-def test_one_who_replaces_its_connection_is_told_what_the_others_show() -> None:
-    """What was on its way to the old connection may be lost."""
-    rooms = a_class("m", "n")
-    rooms.receive("m", State({"hand": True}), NOW)
-    told = enter(rooms, "x", resume=classroom_token("n"))
-    assert of_type(told, "n", State) == [State({"hand": True}, from_="m")]
-    assert of_type(told, "m", PeerConnected, State) == []
-
-
-@pytest.mark.parametrize("heard", [None, 2])
-def test_one_who_is_let_in_while_it_is_away_is_told_what_was_said(heard: int | None) -> None:
-    """As if it had been there: those whom it meets now spoke before it was cut off."""
-    rooms = locked(a_class("m"))
-    for body in ("one", "two"):
-        rooms.receive("m", Say(CHAT, body), NOW)
-    back = resume_token(enter(rooms, "z", source="z")[0])
-    rooms.drop("z", NOW)
-    rooms.receive("l", RoleChange("member", to="z"), NOW)
-    rooms.receive("m", Say(CHAT, "three"), NOW)
-    told = enter(rooms, "x", resume=back, heard=heard)
-    assert [said.body for said in of_type(told, "z", Say)] == ["one", "two", "three"]
-
-
-def test_one_who_comes_back_is_told_what_it_has_missed() -> None:
-    """By the number that it has, or else from when it was cut off; never more than was kept."""
-    for heard, bodies in ((None, ["two"]), (0, ["one", "two"]), (1, ["two"]), (9, ["two"])):
-        rooms = a_class("m", "n")
-        rooms.receive("m", Say(CHAT, "one"), NOW)
-        rooms.drop("n", NOW)
-        rooms.receive("m", Say(CHAT, "two"), NOW)
-        told = enter(rooms, "x", resume=classroom_token("n"), heard=heard)
-        assert [said.body for said in of_type(told, "n", Say)] == bodies
-
-
-@pytest.mark.parametrize("role", ["quiet", None])
-def test_somebody_inherits_where_the_last_leader_gives_up(role: str | None) -> None:
-    """By its own wish or by another leader's: a room that was led is led."""
-    kind = classroom()
-    may = {**kind.roles["leader"].changes, "leader": frozenset({"quiet", None})}
-    rooms = class_rooms(with_role("leader", changes=may))
-    for peer, asked in (("l", "leader"), ("k", "leader"), ("m", "member")):
-        enter(rooms, peer, asked)
-    told = rooms.receive("l", RoleChange(role, to="k"), NOW)
-    assert roles(rooms)["m"] == "member"
-    told = rooms.receive("l", RoleChange(role, to="l"), NOW)
-    assert roles(rooms)["m"] == "leader"
-    assert RoleChange("leader", id="m", by=None) in of_type(told, "m", RoleChange)
-
-
-def test_one_who_moved_to_another_network_is_known_by_it() -> None:
-    """It came back from another address before it was put out: from there it has to wait."""
-    rooms = a_class("m")
-    rooms.drop("m", NOW)
-    enter(rooms, "x", resume=classroom_token("m"), source="elsewhere")
-    rooms.receive("l", RoleChange(None, to="m"), NOW)
-    enter(rooms, "again", source="elsewhere")
-    assert roles(rooms)["again"] == "knocking"
-
-
-def test_one_who_was_silenced_cannot_hand_back_the_time_before() -> None:
-    """Soon after a restart, in a room that was not there before it."""
-    rooms = class_rooms(started=NOW, opened=False)
-    enter(rooms, "l", "leader")
-    enter(rooms, "m")
-    earlier = newest(rooms.receive("l", RoleChange("member", to="m"), NOW), "m", ROLES)
-    rooms.receive("l", RoleChange("quiet", to="m"), NOW)
-    assert rooms.receive("m", earlier, NOW) == []
-    assert roles(rooms)["m"] == "quiet"
-
-
-def test_one_who_has_seen_what_a_peer_shows_is_not_told_again() -> None:
-    """Coming and going must not be a way to send more than the rate allows."""
-    rooms = a_class("m", "n")
-    rooms.receive("m", State({"hand": True}), NOW)
-    for _ in range(2):
-        rooms.drop("m", NOW)
-        told = enter(rooms, "x", resume=classroom_token("m"))
-        assert of_type(told, "n", PeerConnected, State) == [PeerConnected("member", "m")]
-
-
-def test_one_whose_role_changed_sees_what_those_show_who_were_away() -> None:
-    """And they are seen by it: both ways, once they are back."""
-    rooms = locked(a_class("m"))
-    rooms.receive("m", State({"hand": True}), NOW)
-    enter(rooms, "z", source="z")
-    rooms.drop("m", NOW)
-    rooms.receive("l", RoleChange("member", to="z"), NOW)
-    told = enter(rooms, "x", resume=classroom_token("m"))
-    assert of_type(told, "z", State) == [State({"hand": True}, from_="m")]
-    rooms.drop("m", NOW)
-    rooms.receive("l", RoleChange("quiet", to="m"), NOW)
-    told = enter(rooms, "x", resume=classroom_token("m"))
-    assert of_type(told, "z", State) == [State({"hand": True}, from_="m")]
-
-
-def test_what_a_peer_shows_is_owed_to_a_newcomer_once() -> None:
-    """The next time that the peer is away, the newcomer knows it already."""
-    rooms = a_class("m")
-    rooms.receive("m", State({"hand": True}), NOW)
-    rooms.drop("m", NOW)
-    enter(rooms, "n")
-    for shown in ([State({"hand": True}, from_="m")], []):
-        told = enter(rooms, "x", resume=classroom_token("m"))
-        assert of_type(told, "n", State) == shown
-        rooms.drop("m", NOW)

@@ -27,6 +27,7 @@ def test_every_letter_is_used_and_no_code_comes_twice() -> None:
 
 
 def test_a_code_has_45_bits() -> None:
-    """Whoever may guess ten in a minute needs millions of years."""
+    """Whoever guesses fifty in a second needs thousands of years for one room."""
     letters = len(set(links.new_code().replace("-", "")) | set(string.ascii_lowercase)) - 3
     assert math.log2(letters) * 10 > 45
+    assert letters**10 / 2 / 50 > 10_000 * 365 * 86400

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from signaling.room.door import MAX_ENDED, Door
+from signaling.room.departures import Departures
+from signaling.room.door import Door
 from signaling.room.links import OPEN_ROOM, Links
 from signaling.room.messages import Register
 from signaling.room.refusal import Code, Refusal
@@ -19,9 +20,9 @@ CLASS = classroom()
 KEYS = Links(SECRET)
 
 
-def door(keys: Links | None = KEYS) -> Door:
+def door(keys: Links | None = KEYS, departures: Departures | None = None) -> Door:
     """A door to two kinds of room."""
-    return Door([USUAL, CLASS], keys)
+    return Door([USUAL, CLASS], keys, departures or Departures())
 
 
 def enters(
@@ -141,23 +142,14 @@ def test_a_room_of_another_kind_is_not_there() -> None:
 
 
 def test_the_code_of_a_room_that_was_ended_opens_nothing_any_more() -> None:
-    """Not for the key of who led it either; other rooms are as they were."""
-    at = door()
-    at.close_for_good(ROOM)
+    """Not for the key of who led it, nor for one who was there; other rooms are as they were."""
+    departures = Departures()
+    at = door(departures=departures)
+    departures.end(ROOM)
     assert enters(at, "leader", key=leader_key()) == Code.NO_ROOM
     assert enters(at, "member") == Code.NO_ROOM
+    assert enters(at, "member", known=True) == Code.NO_ROOM
     assert enters(at, "leader", code="abd", key=leader_key("abd")) is None
-
-
-def test_the_codes_of_ended_rooms_are_remembered_up_to_a_limit() -> None:
-    """Memory is bounded: the oldest is forgotten first."""
-    at = door()
-    for number in range(MAX_ENDED):
-        at.close_for_good(f"r{number}")
-    assert enters(at, "leader", code="r0", key=leader_key("r0")) == Code.NO_ROOM
-    at.close_for_good("more")
-    assert enters(at, "leader", code="r0", key=leader_key("r0")) is None
-    assert enters(at, "leader", code="r1", key=leader_key("r1")) == Code.NO_ROOM
 
 
 def test_who_may_end_a_room_leads_it() -> None:
@@ -178,7 +170,7 @@ def test_a_key_that_may_not_end_the_room_does_not_lead() -> None:
     """Keyed or not: what counts is that the role may send `end`."""
     keyed = dataclasses.replace(CLASS.roles["member"], keyed=True)
     kind = dataclasses.replace(CLASS, roles={**CLASS.roles, "member": keyed})
-    at = Door([USUAL, kind], KEYS)
+    at = Door([USUAL, kind], KEYS, Departures())
     assert enters(at, "member", kind=kind, key=leader_key(role="member")) is None
     assert not at.leads(ROOM, leader_key(role="member"))
 
@@ -201,4 +193,4 @@ def test_a_role_without_a_key_does_not_lead_by_one() -> None:
     """Though it may end the room: nobody was ever given such a key."""
     ends = dataclasses.replace(CLASS.roles["member"], sends=frozenset({"end"}))
     kind = dataclasses.replace(CLASS, roles={**CLASS.roles, "member": ends})
-    assert not Door([USUAL, kind], KEYS).leads(ROOM, leader_key(role="member"))
+    assert not Door([USUAL, kind], KEYS, Departures()).leads(ROOM, leader_key(role="member"))

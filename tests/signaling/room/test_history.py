@@ -23,8 +23,9 @@ def numbers(history: History, after: int = 0, roles: Set[str] = frozenset(EVERYO
     return [said.n or 0 for said in history.after(after, roles)]
 
 
-def test_numbers_begin_at_one_and_go_up_by_one() -> None:
+def test_numbers_go_up_by_one() -> None:
     """Each word has the next number, whatever its kind, and `count` is the last."""
+    assert History(KINDS, 41).next_number() == 42
     history = History(KINDS)
     assert history.count == 0
     assert [history.next_number() for _ in range(3)] == [1, 2, 3]

@@ -1,11 +1,29 @@
 """What peers hand back to a server that was started again, in any order and with any intent."""
 
 from signaling.room.changes import ROLES
-from signaling.room.messages import RoleChange, SetDocument
-from tests.signaling.room.class_bed import class_rooms, dismissed, enter, newest
+from signaling.room.deliveries import Delivery
+from signaling.room.departures import Departures
+from signaling.room.messages import (
+    End,
+    Registered,
+    RoleChange,
+    SetDocument,
+)
+from signaling.room.refusal import Code
+from tests.signaling.room.class_bed import (
+    a_class,
+    class_rooms,
+    classroom_token,
+    dismissed,
+    enter,
+    facts,
+    kept_out,
+    newest,
+    of_type,
+    roles,
+)
 from tests.signaling.room.imaginary import BOARD, classroom
 from tests.signaling.room.rooms_bed import NOW
-from tests.signaling.room.test_changes import a_class, classroom_token, facts, roles
 
 
 def test_a_decision_after_the_restart_outlives_what_is_handed_back_late() -> None:
@@ -124,3 +142,141 @@ def test_a_full_room_still_has_somewhere_to_wait() -> None:
     rooms.receive("l", SetDocument(BOARD, 0, {"locked": True}), NOW)
     enter(rooms, "late", source="x")
     assert roles(rooms)["late"] == "knocking"
+
+
+def test_one_who_left_after_the_restart_does_not_come_back() -> None:
+    """Nor one who had left before it: the token alone makes a new peer, or none."""
+    departures = Departures()
+    before = a_class("m", departures=departures)
+    before.leave("m", "left", NOW)
+    rooms = class_rooms(started=NOW, departures=departures)
+    enter(rooms, "l", "leader")
+    for fresh in ("x", "y"):
+        (answer, *_) = enter(rooms, fresh, resume=classroom_token("m"))
+        assert answer.peer_id == fresh
+    enter(rooms, "z", resume=classroom_token("n"))
+    assert "n" in rooms
+    rooms.leave("n", "left", NOW)
+    assert enter(rooms, "z", resume=classroom_token("n"))[0].peer_id == "z"
+
+
+def test_no_token_opens_a_room_that_was_ended() -> None:
+    """Not one of a member who had not come back yet when the room was ended after a restart, nor
+    one from a room that was ended before it."""
+    departures = Departures()
+    rooms = class_rooms(started=NOW, opened=False, departures=departures)
+    enter(rooms, "l", "leader", resume=classroom_token("l", "leader"))
+    rooms.receive("l", End(), NOW)
+    for again in (rooms, class_rooms(started=NOW, opened=False, departures=departures)):
+        assert kept_out(again, resume=classroom_token("m")) == Code.NO_ROOM
+        assert again.counts().peers == 0
+
+
+def test_after_a_restart_nobody_inherits_while_the_leader_may_come_back() -> None:
+    """Once that time is over somebody does, and only where there still is none."""
+    document = newest(a_class().receive("l", SetDocument(BOARD, 0, {}), NOW), "l", BOARD)
+    led = newest(enter(a_class(), "x"), "x", ROLES)
+    for returns in (False, True):
+        rooms = class_rooms(started=NOW, opened=False)
+        enter(rooms, "m", resume=classroom_token("m"))
+        rooms.receive("m", led, NOW)
+        rooms.receive("m", document, NOW)
+        enter(rooms, "x")
+        rooms.leave("x", "left", NOW)
+        if returns:
+            enter(rooms, "l", "leader")
+        assert roles(rooms)["m"] == "member"
+        rooms.tick(NOW + 44)
+        assert roles(rooms)["m"] == "member"
+        told = rooms.tick(NOW + 45)
+        assert roles(rooms)["m"] == ("member" if returns else "leader")
+        assert bool(of_type(told, "m", RoleChange)) is not returns
+
+
+def test_after_a_restart_changed_roles_are_handed_back() -> None:
+    """Those who are there get the role that they had, and all are told."""
+    before = a_class("m", "n", "o")
+    before.receive("l", RoleChange("quiet", to="m"), NOW)
+    before.receive("l", RoleChange(None, to="o"), NOW)
+    document = newest(before.receive("l", RoleChange("leader", to="n"), NOW), "n", ROLES)
+    rooms = class_rooms(started=NOW, opened=False)
+    for peer in ("m", "n", "o"):
+        enter(rooms, peer, resume=classroom_token(peer), source=peer)
+    assert set(roles(rooms).values()) == {"member"}
+    told = rooms.receive("m", document, NOW)
+    assert roles(rooms) == {"m": "quiet", "n": "leader"}
+    assert dismissed(told) == {"o": "removed"}
+    assert "o" not in rooms
+    assert RoleChange("quiet", id="m", by=None) in of_type(told, "n", RoleChange)
+    (late, *_) = enter(rooms, "x", source="o")
+    assert isinstance(late, Delivery)
+    assert isinstance(late.message, Registered)
+    assert late.message.role == "knocking"
+
+
+def test_a_changed_role_awaits_the_one_who_comes_back_later() -> None:
+    """Once the document is there, a token brings the role that its owner had last."""
+    before = a_class("m")
+    document = newest(before.receive("l", RoleChange("quiet", to="m"), NOW), "l", ROLES)
+    rooms = class_rooms(started=NOW, opened=False)
+    enter(rooms, "l", "leader")
+    rooms.receive("l", document, NOW)
+    enter(rooms, "x", resume=classroom_token("m"))
+    assert roles(rooms)["m"] == "quiet"
+
+
+def test_one_who_got_in_before_it_was_known_to_be_out_has_to_wait() -> None:
+    """It came as a stranger from where somebody was put out: it knocks from then on."""
+    before = a_class("m")
+    board = newest(before.receive("l", SetDocument(BOARD, 0, {}), NOW), "l", BOARD)
+    document = newest(before.receive("l", RoleChange(None, to="m"), NOW), "l", ROLES)
+    rooms = class_rooms(started=NOW, opened=False)
+    enter(rooms, "l", "leader")
+    rooms.receive("l", board, NOW)
+    enter(rooms, "sneak", source="m")
+    enter(rooms, "honest", source="n")
+    assert roles(rooms)["sneak"] == "member"
+    rooms.receive("l", document, NOW)
+    assert roles(rooms) == {"l": "leader", "sneak": "knocking", "honest": "member"}
+
+
+def test_after_a_restart_newcomers_wait_until_the_room_is_known() -> None:
+    """Nobody may have said yet that it is locked; once somebody has, it is as it was."""
+    before = a_class("m")
+    board = newest(before.receive("l", SetDocument(BOARD, 0, {"x": 1}), NOW), "m", BOARD)
+    rooms = class_rooms(started=NOW, opened=False)
+    enter(rooms, "m", resume=classroom_token("m"))
+    enter(rooms, "early", source="e")
+    assert roles(rooms) == {"m": "member", "early": "knocking"}
+    rooms.receive("m", board, NOW)
+    enter(rooms, "then", source="t")
+    assert roles(rooms)["then"] == "member"
+    rooms.tick(NOW + 45)
+    enter(rooms, "late", source="l")
+    assert roles(rooms)["late"] == "member"
+
+
+def test_what_is_handed_back_too_late_is_passed_over() -> None:
+    """A process that has served for longer knows its rooms itself."""
+    before = a_class("m")
+    document = newest(before.receive("l", RoleChange("quiet", to="m"), NOW), "l", ROLES)
+    rooms = class_rooms(started=NOW - 45)
+    enter(rooms, "l", "leader")
+    was = facts(rooms)
+    assert rooms.receive("l", document, NOW) == []
+    assert facts(rooms) == was
+    rooms = class_rooms(started=NOW, opened=False)
+    enter(rooms, "l", "leader")
+    rooms.tick(NOW + 45)
+    assert rooms.receive("l", document, NOW + 45) == []
+
+
+def test_one_who_was_silenced_cannot_hand_back_the_time_before() -> None:
+    """Soon after a restart, in a room that was not there before it."""
+    rooms = class_rooms(started=NOW, opened=False)
+    enter(rooms, "l", "leader")
+    enter(rooms, "m")
+    earlier = newest(rooms.receive("l", RoleChange("member", to="m"), NOW), "m", ROLES)
+    rooms.receive("l", RoleChange("quiet", to="m"), NOW)
+    assert rooms.receive("m", earlier, NOW) == []
+    assert roles(rooms)["m"] == "quiet"

@@ -21,7 +21,8 @@ from signaling.room.messages import (
     State,
     TurnConfig,
 )
-from signaling.room.refusal import Code
+from signaling.room.refusal import Code, Refusal
+from tests.signaling.room.class_bed import class_rooms, enter, kept_out
 from tests.signaling.room.rooms_bed import (
     NOW,
     SECRET,
@@ -184,6 +185,22 @@ def test_a_full_server_opens_no_more_rooms() -> None:
     join(rooms, "s", "sender", "one")
     assert refused(rooms, "x", Register("sender", "two")) == Code.SERVER_FULL
     assert join(rooms, "r", "receiver", "one")
+
+
+def test_a_room_that_nobody_has_ever_entered_gives_way() -> None:
+    """The oldest of them, where the server is full; one that somebody was in keeps its place."""
+    rooms = class_rooms(max_rooms=3, opened=False)
+    for code in ("used", "old", "new"):
+        rooms.open(None, code, NOW)
+    enter(rooms, "m", room="used")
+    rooms.leave("m", "left", NOW)
+    rooms.open(None, "newer", NOW)
+    assert kept_out(rooms, room="old") == Code.NO_ROOM
+    for number, code in enumerate(("used", "new", "newer")):
+        assert enter(rooms, f"m{number}", room=code)
+    with pytest.raises(Refusal) as caught:
+        rooms.open(None, "newest", NOW)
+    assert caught.value.code == Code.SERVER_FULL
 
 
 def test_a_key_is_needed_where_access_is_by_key() -> None:

@@ -186,7 +186,7 @@ def test_a_new_process_keeps_its_limits_for_those_who_come_back() -> None:
     assert refused(rooms, "x", message) == Code.ROOM_FULL
 
 
-@pytest.mark.parametrize("reason", ["left", "slow"])
+@pytest.mark.parametrize("reason", ["left", "lost"])
 def test_who_is_gone_for_good_does_not_come_back(reason: str) -> None:
     """In a new process too: an id that has gone from here is not one of the process before."""
     rooms = open_rooms(started=NOW)

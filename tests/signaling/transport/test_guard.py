@@ -29,7 +29,7 @@ def refused(there: Guard, address: str, now: float) -> bool:
 def wait(there: Guard, address: str, now: float) -> str:
     """The code and sentence with which a try is refused; empty where it is allowed."""
     try:
-        there.check_key(address, now)
+        there.check_wrong_key(address, now)
     except Refusal as refusal:
         return f"{refusal.code}: {refusal.sentence}"
     return ""

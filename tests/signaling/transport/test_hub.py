@@ -12,12 +12,16 @@ from signaling.metrics import Metrics
 from signaling.room.links import Links
 from signaling.room.messages import Invite
 from signaling.room.refusal import Code, Refusal
+from signaling.room.room_type import RoomType
 from signaling.room.rooms import Rooms, Settings
 from signaling.room.seals import Seals
 from signaling.room_types.camera import camera
+from signaling.transport.connection import Connection
 from signaling.transport.guard import Guard
-from signaling.transport.hub import Connection, Hub, error_text
+from signaling.transport.hub import Hub, error_text
 from signaling.transport.outbox import Ending
+from signaling.transport.post import SLOW_SECONDS
+from tests.signaling.room.imaginary import classroom
 from turn.servers import NoTurn
 
 REGISTER = '{"type": "register", "role": "%s"}'
@@ -31,12 +35,14 @@ class TestBed:
 
     __test__ = False
 
-    def __init__(self, limits: Limits, *, keys: Links | None = None) -> None:
+    def __init__(
+        self, limits: Limits, *, keys: Links | None = None, kind: RoomType | None = None
+    ) -> None:
         self.now = NOW
         self.metrics = Metrics()
         self.guard = Guard(limits)
         rooms = Rooms(
-            [camera(senders=2, receivers=2, viewers=2)],
+            [camera(senders=2, receivers=2, viewers=2), *([kind] if kind else [])],
             Settings(
                 max_rooms=2,
                 max_candidates=limits.candidates_per_session,
@@ -78,19 +84,24 @@ class Client:
         assert isinstance(item, dict), item
         return item
 
-    async def register(self, role: str, resume: str | None = None) -> dict[str, Any]:
-        register = {"type": "register", "role": role, "resume": resume}
+    async def register(self, role: str, resume: str | None = None, **fields: Any) -> dict[str, Any]:
+        register = {"type": "register", "role": role, "resume": resume, **fields}
         self.hub.receive(self.connection, json.dumps(register))
         answer = await self.message()
         assert answer["type"] == "registered", answer
         return answer
 
     async def told(self) -> list[dict[str, Any]]:
-        """All that waits for it now."""
+        """All that waits for it now; it is told nothing more."""
+        found = await self.told_so_far()
         self.connection.outbox.end(1000, "")
+        return found
+
+    async def told_so_far(self) -> list[dict[str, Any]]:
+        """All that waits for it now."""
         found = []
-        while isinstance(item := await self.next(), dict):
-            found.append(item)
+        while self.connection.outbox.size:
+            found.append(await self.message())
         return found
 
 
@@ -120,19 +131,130 @@ async def test_who_has_gone_is_heard_no_more() -> None:
     assert hub.counts().peers == 0
 
 
-async def test_who_does_not_read_is_dropped_and_the_others_are_told() -> None:
-    """Past the outbox's limit the transport is dropped at once, without waiting for its queue."""
-    hub = a_hub(Limits(outbox_messages=3))
-    sender, receiver = Client(hub), Client(hub)
-    hub.receive(sender.connection, REGISTER % "sender")
-    hub.receive(receiver.connection, REGISTER % "receiver")
-    for _ in range(2):
-        hub.receive(sender.connection, '{"type": "state", "state": {}}')
-    assert receiver.dropped == (1008, "slow-client")
-    assert hub.counts().by_role == {"sender": 1, "receiver": 0, "viewer": 0}
-    told = [await sender.next() for _ in range(3)]
-    assert isinstance(told[-1], dict)
-    assert (told[-1]["type"], told[-1]["reason"]) == ("peer-disconnected", "slow")
+async def test_who_sends_a_client_too_much_is_refused_and_the_client_stays() -> None:
+    """What fits is delivered; the client is not disturbed, and others still reach it."""
+    bed = TestBed(Limits(outbox_messages=4))
+    flooder, other, receiver = Client(bed.hub), Client(bed.hub), Client(bed.hub)
+    for client, role in ((receiver, "receiver"), (flooder, "sender"), (other, "sender")):
+        await client.register(role)
+    for n in range(9):
+        bed.hub.receive(flooder.connection, STATE % n)
+    bed.hub.receive(other.connection, STATE % 99)
+    assert receiver.dropped is None
+    codes = [m["code"] for m in await flooder.told() if m["type"] == "error"]
+    assert codes == ["too-much-waiting"] * 7
+    assert bed.hub.figures()["refusals"] == {"too-much-waiting": 7}
+    assert not [m for m in await other.told() if m["type"] == "error"]
+    told = [m["state"]["n"] for m in await receiver.told() if m["type"] == "state"]
+    assert told == [0, 1, 99]
+
+
+async def test_one_that_does_not_read_holds_nothing_back_from_the_others() -> None:
+    """A message to many reaches those who read, though its sender hears that not all have it."""
+    bed = TestBed(Limits(outbox_messages=4))
+    sender, deaf, reads = Client(bed.hub), Client(bed.hub), Client(bed.hub)
+    for client, role in ((sender, "sender"), (deaf, "receiver"), (reads, "receiver")):
+        await client.register(role)
+    await reads.message()
+    for n in range(9):
+        bed.hub.receive(sender.connection, STATE % n)
+        assert (await reads.message())["state"] == {"n": n}
+
+
+async def test_who_takes_nothing_for_some_seconds_is_cut_off() -> None:
+    """Once too much waits for it: its transport is dropped at once, and it is away, so that it may
+    come back for what still means something."""
+    bed = TestBed(Limits(outbox_messages=4))
+    sender, receiver, again = Client(bed.hub), Client(bed.hub), Client(bed.hub)
+    await sender.register("sender")
+    token = (await receiver.register("receiver"))["resume"]
+    for n in range(2):
+        bed.hub.receive(sender.connection, CANDIDATE % n)
+    bed.now += SLOW_SECONDS - 0.1
+    bed.hub.receive(sender.connection, CANDIDATE % 2)
+    assert receiver.dropped is None
+    bed.now += 0.1
+    bed.hub.receive(sender.connection, CANDIDATE % 3)
+    assert receiver.dropped == (1001, "slow-client")
+    assert [m.get("code", m.get("reason")) for m in await sender.told()] == [
+        *(None, "too-much-waiting", "away", "too-much-waiting")
+    ]
+    assert bed.hub.figures()["refusals"]["slow-client"] == 1
+    assert (await again.register("receiver", token))["resumed"]
+    assert [m["candidate"]["candidate"] for m in await again.told()] == ["0", "1"]
+
+
+async def test_a_client_that_reads_slowly_stays_however_long_others_send() -> None:
+    """It takes one message now and then: that is enough."""
+    bed = TestBed(Limits(outbox_messages=4))
+    sender, receiver = Client(bed.hub), Client(bed.hub)
+    await sender.register("sender")
+    await receiver.register("receiver")
+    for n in range(200):
+        bed.now += SLOW_SECONDS / 8
+        bed.hub.receive(sender.connection, STATE % n)
+        if n % 4 == 0:
+            await receiver.message()
+    assert receiver.dropped is None
+
+
+async def test_what_the_server_itself_has_to_say_is_bounded_too() -> None:
+    """A client that asks and asks but reads nothing is cut off."""
+    bed = TestBed(Limits(outbox_bytes=4000, messages_per_second=1e6, message_burst=10**6))
+    client = Client(bed.hub)
+    await client.register("sender")
+    for _ in range(100):
+        bed.hub.receive(client.connection, '{"type": "time", "sent": 1}')
+    assert client.dropped == (1001, "slow-client")
+
+
+async def test_bytes_count_as_well_as_messages() -> None:
+    """A few large messages use up what a client may send; small ones of others are not affected."""
+    bed = TestBed(Limits(bytes_per_second=1000, byte_burst=100_000))
+    sender, other = Client(bed.hub), Client(bed.hub)
+    await sender.register("sender")
+    await other.register("sender")
+    large = json.dumps({"type": "state", "state": {"x": "y" * 60_000}})
+    for client, text in ((sender, large), (sender, large), (sender, STATE % 1), (other, STATE % 1)):
+        bed.hub.receive(client.connection, text)
+    assert bed.hub.figures()["refusals"] == {"too-many-bytes": 1}
+    bed.now += 60
+    bed.hub.receive(sender.connection, large)
+    assert [m["code"] for m in await sender.told()] == ["too-many-bytes"]
+
+
+async def test_who_missed_something_is_told_the_newest_once_it_has_caught_up() -> None:
+    """A state that did not fit is told later, as it is by then, and once."""
+    bed = TestBed(Limits(outbox_messages=4))
+    sender, receiver = Client(bed.hub), Client(bed.hub)
+    await sender.register("sender")
+    await receiver.register("receiver")
+    for n in range(9):
+        bed.hub.receive(sender.connection, STATE % n)
+    bed.hub.tick()
+    assert [(await receiver.message()).get("state") for _ in range(3)] == [None, {"n": 0}, {"n": 1}]
+    bed.hub.tick()
+    bed.hub.tick()
+    assert [m["state"] for m in await receiver.told()] == [{"n": 8}]
+
+
+async def test_what_follows_from_a_delivery_comes_after_those_before_it() -> None:
+    """Everyone hears the words that were said before it hears who was cut off over them."""
+    bed = TestBed(Limits(outbox_messages=4), kind=classroom())
+    clients = {name: Client(bed.hub) for name in ("speaks", "deaf", "hears")}
+    for client in clients.values():
+        await client.register("leader", roomType="classroom", room="abc")
+    say = '{"type": "say", "kind": "chat", "body": "%s"}'
+    for body in ("one", "two"):
+        bed.hub.receive(clients["speaks"].connection, say % body)
+    bed.now += SLOW_SECONDS
+    await clients["speaks"].told_so_far()
+    await clients["hears"].told_so_far()
+    bed.hub.receive(clients["speaks"].connection, say % "three")
+    assert clients["deaf"].dropped == (1001, "slow-client")
+    for name in ("speaks", "hears"):
+        told = await clients[name].told()
+        assert [m.get("body", m.get("reason")) for m in told] == ["three", "away"]
 
 
 async def test_disconnecting_twice_tells_once() -> None:
@@ -218,51 +340,96 @@ async def test_a_transport_that_goes_on_reading_takes_nothing_from_who_is_away()
     assert [m["type"] for m in await again.told()] == ["ice-candidate"]
 
 
-async def test_who_misses_too_much_while_away_is_removed() -> None:
-    """The same bounds hold as for a client that does not read."""
-    bed = TestBed(Limits(outbox_messages=3))
-    sender, receiver = Client(bed.hub), Client(bed.hub)
-    await sender.register("sender")
-    token = (await receiver.register("receiver"))["resume"]
-    bed.hub.disconnect(receiver.connection, left=False)
-    await sender.message()  # The receiver has come,
-    await sender.message()  # and is away.
-    for n in range(4):
-        bed.hub.receive(sender.connection, CANDIDATE % n)
-    assert (await sender.message())["reason"] == "slow"
-    assert bed.hub.counts().by_role == {"sender": 1, "receiver": 0, "viewer": 0}
-    again = await Client(bed.hub).register("receiver", token)
-    assert "resumed" not in again
-
-
-async def test_a_full_outbox_is_handed_over_whole() -> None:
-    """`registered` finds its place before what has waited."""
-    bed = TestBed(Limits(outbox_messages=3))
+async def test_who_sends_too_much_to_one_who_is_away_is_refused() -> None:
+    """The same bounds hold as for a client that is here, and the peer keeps its seat."""
+    bed = TestBed(Limits(outbox_messages=4))
     sender, receiver, again = Client(bed.hub), Client(bed.hub), Client(bed.hub)
     await sender.register("sender")
     token = (await receiver.register("receiver"))["resume"]
     bed.hub.disconnect(receiver.connection, left=False)
-    for n in range(3):
+    for n in range(4):
         bed.hub.receive(sender.connection, CANDIDATE % n)
+    assert [m.get("code", m.get("reason")) for m in await sender.told()] == [
+        *(None, "away", "too-much-waiting", "too-much-waiting")
+    ]
     assert (await again.register("receiver", token))["resumed"]
-    assert len(await again.told()) == 3
+    assert [m["candidate"]["candidate"] for m in await again.told()] == ["0", "1"]
 
 
 async def test_what_a_peer_has_missed_takes_no_room_from_what_comes() -> None:
     """It comes back to all that may wait for it, and has still room for as much more."""
-    bed = TestBed(Limits(outbox_messages=3))
+    bed = TestBed(Limits(outbox_messages=4))
     sender, receiver, again = Client(bed.hub), Client(bed.hub), Client(bed.hub)
     await sender.register("sender")
     token = (await receiver.register("receiver"))["resume"]
     bed.hub.disconnect(receiver.connection, left=False)
-    for n in range(3):
+    for n in range(2):
         bed.hub.receive(sender.connection, CANDIDATE % n)
     await again.register("receiver", token)
-    for n in range(3):
-        bed.hub.receive(sender.connection, CANDIDATE % n)
-    assert again.dropped is None
-    bed.hub.receive(sender.connection, CANDIDATE % 3)
-    assert again.dropped == (1008, "slow-client")
+    bed.hub.receive(sender.connection, CANDIDATE % 2)
+    assert [m["candidate"]["candidate"] for m in await again.told()] == ["0", "1", "2"]
+
+
+async def test_private_words_wait_for_one_who_is_away() -> None:
+    """Nobody else could tell them again; those to all are told from the room's memory, once."""
+    bed = TestBed(Limits(), kind=classroom())
+    speaker, hearer, again = Client(bed.hub), Client(bed.hub), Client(bed.hub)
+    await speaker.register("leader", roomType="classroom", room="abc")
+    was = await hearer.register("leader", roomType="classroom", room="abc")
+    bed.hub.disconnect(hearer.connection, left=False)
+    for body, to in (("to you", was["id"]), ("to all", None)):
+        say = {"type": "say", "kind": "chat", "body": body, "to": to}
+        bed.hub.receive(speaker.connection, json.dumps(say))
+    await again.register("leader", was["resume"], roomType="classroom", room="abc")
+    said = [m for m in await again.told() if m["type"] == "say"]
+    assert [m["body"] for m in said] == ["to you", "to all"]
+    assert [m.get("private") for m in said] == [True, None]
+
+
+async def test_what_waits_for_all_who_are_away_is_bounded() -> None:
+    """The oldest room's is dropped first, its peers keep their seats, and nothing is left of it
+    once they are gone."""
+    bed = TestBed(Limits(away_bytes=100_000))
+    hub, senders, tokens = bed.hub, {}, {}
+    for room in ("old", "new"):
+        senders[room], receiver = Client(hub), Client(hub)
+        await senders[room].register("sender", room=room)
+        tokens[room] = (await receiver.register("receiver", room=room))["resume"]
+        hub.disconnect(receiver.connection, left=False)
+        hub.receive(senders[room].connection, '{"type": "offer", "sdp": "%s"}' % ("x" * 30_000))
+    assert 60_000 < hub.figures()["away_bytes"] < 61_000
+    for _ in range(2):
+        hub.receive(senders["new"].connection, '{"type": "offer", "sdp": "%s"}' % ("y" * 30_000))
+        assert 90_000 < hub.figures()["away_bytes"] < 91_000
+    told = {}
+    for room, token in tokens.items():
+        again = Client(hub)
+        assert (await again.register("receiver", token, room=room))["resumed"]
+        told[room] = [m["type"] for m in await again.told()]
+        hub.disconnect(again.connection, left=True)
+    assert told == {"old": [], "new": ["offer"] * 3}
+    assert hub.figures()["away_bytes"] == 0
+
+
+async def test_seats_of_those_away_count_for_their_address() -> None:
+    """Past the limit nobody new from there gets a seat; those who come back do, and others."""
+    bed = TestBed(Limits(connections_per_address=2))
+    first = Client(bed.hub)
+    tokens = [(await first.register("sender"))["resume"]]
+    bed.hub.disconnect(first.connection, left=False)
+    second = Client(bed.hub)
+    tokens.append((await second.register("receiver"))["resume"])
+    bed.hub.disconnect(second.connection, left=False)
+    third = Client(bed.hub)
+    bed.hub.receive(third.connection, REGISTER % "receiver")
+    assert (await third.message())["code"] == "too-many-connections"
+    bed.hub.disconnect(third.connection, left=False)
+    assert await Client(bed.hub, "192.0.2.2").register("receiver")
+    for role, token in zip(("sender", "receiver"), tokens, strict=True):
+        back = Client(bed.hub)
+        assert (await back.register(role, token))["resumed"]
+    bed.hub.disconnect(back.connection, left=True)
+    assert await Client(bed.hub).register("receiver")
 
 
 @pytest.mark.parametrize("cut", [True, False])
@@ -329,7 +496,7 @@ async def test_who_does_not_come_back_is_lost_at_the_next_tick() -> None:
     bed.hub.tick()
     assert bed.hub.counts().peers == 1
     assert [m.get("reason") for m in await receiver.told()] == [None, "away", "lost"]
-    assert not bed.hub._away
+    assert not list(bed.hub._away)
 
 
 async def test_who_comes_back_has_more_than_the_time_to_register() -> None:
@@ -372,8 +539,10 @@ async def test_a_connection_that_has_ended_counts_no_more(end: str) -> None:
         await other.register("receiver", token)
     elif end == "slow":
         await other.register("sender")
-        for n in range(2):
-            hub.receive(other.connection, STATE % n)
+        hub.receive(other.connection, STATE % 1)
+        bed.now += SLOW_SECONDS
+        hub.receive(other.connection, STATE % 2)
+        assert client.dropped
     hub.disconnect(client.connection, left=end != "away")
     hub.disconnect(other.connection, left=True)
     assert bed.figure('lenscast_connections{transport="test"}') == 0
@@ -381,7 +550,7 @@ async def test_a_connection_that_has_ended_counts_no_more(end: str) -> None:
 
 
 async def test_wrong_keys_make_an_address_wait() -> None:
-    """Past the limit not even the right key is looked at; another address is not held back."""
+    """Past the limit each further wrong key has to wait; the right one opens, from there too."""
     keys = Links(b"s" * 32)
     bed = TestBed(Limits(failed_keys_per_minute=2), keys=keys)
 
@@ -393,11 +562,13 @@ async def test_wrong_keys_make_an_address_wait() -> None:
 
     for _ in range(3):
         assert (await answer("wrong", "192.0.2.1"))["code"] == "bad-key"
-    right = keys.key("abc", "sender")
-    refused = await answer(right, "192.0.2.1")
+    assert bed.guard.waiting(bed.now) == 1
+    refused = await answer("wrong", "192.0.2.1")
     assert refused["code"] == "too-many-attempts"
     assert " s." in refused["message"]
-    assert (await answer(right, "192.0.2.2"))["type"] == "registered"
+    assert (await answer("wrong", "192.0.2.2"))["code"] == "bad-key"
+    assert (await answer(keys.key("abc", "sender"), "192.0.2.1"))["type"] == "registered"
+    assert bed.guard.waiting(bed.now + 1) == 0
 
 
 async def test_what_happens_is_counted() -> None:

@@ -16,6 +16,7 @@ from signaling.config import Config, Limits
 from signaling.room.links import read_link
 from signaling.room.refusal import Code, Refusal
 from signaling.server import SignalingServer
+from signaling.transport import post
 from signaling.transport.local import LocalConnection, LocalTransport
 from signaling.transport.outbox import Ending
 from tests.running_server import running_server
@@ -182,21 +183,38 @@ async def test_a_connection_that_is_replaced_ends_at_once(tmp_path: Path) -> Non
         assert connections(server) == 2
 
 
-async def test_a_peer_that_does_not_read_is_closed_as_slow(tmp_path: Path) -> None:
-    """What waits for it is bounded; past the limit it is out, whatever it has not read yet."""
+async def test_a_peer_that_does_not_read_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits for it is bounded; where it takes nothing of it, it is away."""
+    monkeypatch.setattr(post, "SLOW_SECONDS", 0)
     async with (
-        running_server(
-            limited(outbox_messages=8, message_burst=1000, messages_per_second=1000), tmp_path
-        ) as server,
+        running_server(limited(outbox_messages=8), tmp_path) as server,
         pair(server) as (sender, receiver),
     ):
-        for number in range(9):
+        for number in range(5):
             await sender.send(type="state", state={"n": number})
         gone = await sender.receive_type("peer-disconnected")
-        assert (gone["peer"], gone["reason"]) == ("receiver", "slow")
+        assert (gone["peer"], gone["reason"]) == ("receiver", "away")
         found = await asyncio.wait_for(receiver.connection.receive(), SECONDS)
-        assert found == Ending(1008, Code.SLOW_CLIENT)
+        assert found == Ending(1001, Code.SLOW_CLIENT)
         assert connections(server) == 1
+
+
+async def test_who_sends_a_peer_too_much_is_refused(tmp_path: Path) -> None:
+    """The peer keeps its connection and gets what did fit; there is room for more then."""
+    async with (
+        running_server(limited(outbox_messages=8), tmp_path) as server,
+        pair(server) as (sender, receiver),
+    ):
+        for number in range(5):
+            await sender.send(type="state", state={"n": number})
+        assert (await sender.receive_type("error"))["code"] == "too-much-waiting"
+        assert [(await receiver.receive_type("state"))["state"]["n"] for _ in range(4)] == [
+            *range(4)
+        ]
+        await sender.send(type="state", state={"n": 9})
+        assert (await receiver.receive_type("state"))["state"]["n"] == 9
 
 
 async def test_a_peer_that_sends_too_much_is_told(tmp_path: Path) -> None:

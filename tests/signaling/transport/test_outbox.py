@@ -25,15 +25,77 @@ async def test_a_reader_waits_for_the_next_message() -> None:
     assert await asyncio.wait_for(waiting, 1) == "a"
 
 
-@pytest.mark.parametrize(("messages", "size"), [(2, 100), (100, 2)])
-async def test_what_does_not_fit_is_not_added(messages: int, size: int) -> None:
-    """Past the limit on number or size `put` says no, and taking one makes room again."""
+@pytest.mark.parametrize(("messages", "size"), [(4, 100), (100, 4)])
+async def test_one_source_gets_half(messages: int, size: int) -> None:
+    """Past half of the limit on number or size `put` says no, and taking one makes room again."""
     outbox = Outbox(messages, size)
-    assert outbox.put("a")
-    assert outbox.put("b")
-    assert not outbox.put("c")
+    assert outbox.put("a", source="p")
+    assert outbox.put("b", source="p")
+    assert not outbox.put("c", source="p")
     assert await outbox.get() == "a"
-    assert outbox.put("d")
+    assert outbox.put("d", source="p")
+
+
+@pytest.mark.parametrize(("messages", "size"), [(64, 9999), (9999, 64)])
+def test_there_is_always_room_for_another_source(messages: int, size: int) -> None:
+    """Each of those that fill it gets less than the one before, and never more than the limit."""
+    outbox = Outbox(messages, size)
+    found = [fill(outbox, f"p{number}") for number in range(6)]
+    assert found == [32, 16, 8, 4, 2, 1]
+    assert outbox.size == sum(found)
+
+
+def test_sources_that_fill_it_by_turns_get_equal_shares() -> None:
+    """And there is as much left as each of them has."""
+    outbox = Outbox(100, 9999)
+    taken = {"p": 0, "q": 0, "r": 0}
+    for _ in range(100):
+        for source in taken:
+            taken[source] += outbox.put("x", source=source)
+    assert taken == {"p": 25, "q": 25, "r": 25}
+
+
+async def test_what_the_server_says_has_room_of_its_own() -> None:
+    """Bounded by its size alone; neither takes room from the other."""
+    outbox = Outbox(2, 8)
+    assert fill(outbox, "p") == 1
+    assert fill(outbox, None) == 8
+    assert [await outbox.get() for _ in range(9)] == ["x"] * 9
+    assert outbox.size == 0
+    assert (fill(outbox, "q"), fill(outbox, None)) == (1, 8)
+
+
+def fill(outbox: Outbox, source: str | None) -> int:
+    """Add messages of one character until no more fit; how many did."""
+    count = 0
+    while outbox.put("x", source=source):
+        count += 1
+    return count
+
+
+async def test_a_reader_is_slow_when_it_takes_nothing() -> None:
+    """For as long as something waits: neither before, nor after it has taken one."""
+    now = [100.0]
+    outbox = Outbox(10, 100, lambda: now[0])
+    now[0] += 50
+    assert not outbox.stalled(5)
+    outbox.put("a")
+    outbox.put("b")
+    assert outbox.read_within(5)
+    now[0] += 4
+    outbox.put("c")
+    assert not outbox.stalled(5)
+    now[0] += 1
+    assert outbox.stalled(5)
+    assert not outbox.read_within(5)
+    await outbox.get()
+    assert not outbox.stalled(5)
+    assert outbox.read_within(5)
+    await outbox.get()
+    await outbox.get()
+    now[0] += 50
+    assert not outbox.stalled(5)
+    assert not outbox.read_within(100)
 
 
 async def test_what_waits_is_sent_before_the_end() -> None:
@@ -60,44 +122,49 @@ async def test_ending_wakes_a_reader_that_waits() -> None:
 
 async def test_what_waits_elsewhere_comes_after_what_waits_here() -> None:
     """Taking over keeps the order, empties the other one, and is not held back by the limits."""
-    old, new = Outbox(2, 100), Outbox(2, 100)
-    for text in ("b", "c"):
-        old.put(text)
-    new.put("a")
+    old, new = Outbox(4, 100), Outbox(4, 100)
+    for text in ("c", "d"):
+        old.put(text, source="p")
+    for text in ("a", "b"):
+        new.put(text, source="p")
     new.take_over(old)
-    assert not new.put("too many now")
-    assert [await new.get() for _ in range(3)] == ["a", "b", "c"]
-    assert old.put("x" * 100)
-    assert new.put("y" * 100)
+    assert not new.put("too many now", source="p")
+    assert [await new.get() for _ in range(4)] == ["a", "b", "c", "d"]
+    for outbox in (old, new):
+        assert outbox.size == 0
+        assert fill(outbox, "p") == 2
 
 
-async def test_room_is_made_for_what_waits_already() -> None:
+async def test_what_is_not_lasting_can_be_left_behind() -> None:
+    """Taking over the lasting messages alone drops the others, and counts none of them."""
+    old, new = Outbox(9, 100), Outbox(9, 100)
+    old.put("a", source="p", lasting=False)
+    old.put("b", source="p")
+    old.put("c", lasting=False)
+    new.take_over(old, lasting=True)
+    assert (old.size, new.size) == (0, 1)
+    assert await new.get() == "b"
+
+
+def test_room_is_made_for_what_waits_already() -> None:
     """As much more fits, by number and by size."""
-    outbox = Outbox(2, 10)
-    assert outbox.put("1234")
-    assert outbox.put("5678")
-    outbox.make_room()
-    assert not outbox.put("x" * 11)
-    assert outbox.put("x" * 10)
-    assert outbox.put("")
-    assert not outbox.put("")
+    for outbox, text in ((Outbox(4, 999), "x"), (Outbox(999, 40), "x" * 10)):
+        assert [outbox.put(text, source="p") for _ in range(3)] == [True, True, False]
+        outbox.make_room()
+        assert [outbox.put(text, source="q") for _ in range(3)] == [True, True, False]
 
 
-async def test_room_is_made_once_over_and_no_more() -> None:
+def test_room_is_made_once_over_and_no_more() -> None:
     """Who comes back again and again without reading has no more than twice the limits kept."""
-    old = Outbox(2, 100)
-    for _ in range(5):
-        while old.put("a"):
-            pass
-        new = Outbox(2, 100)
+    old = Outbox(64, 9999)
+    for _ in range(9):
+        for source in range(30):
+            fill(old, f"p{source}")
+        new = Outbox(64, 9999)
         new.take_over(old)
         new.make_room()
         old = new
-    old.end(1000, "")
-    kept = 0
-    while isinstance(await old.get(), str):
-        kept += 1
-    assert kept == 4
+    assert 64 < old.size <= 128
 
 
 async def test_taking_over_wakes_a_reader_that_waits() -> None:

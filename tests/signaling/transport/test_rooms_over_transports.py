@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from signaling.config import Config, Limits, Server, Turn
+from signaling.config import Rooms as RoomSettings
 from signaling.room.links import read_link
 from signaling.server import SignalingServer
 from tests.signaling.room.imaginary import BOARD, CHAT, KEPT, classroom
@@ -33,7 +34,12 @@ def transport(request: pytest.FixtureRequest) -> Transport:
 
 @asynccontextmanager
 async def served(
-    folder: Path, *, ports: tuple[int, int] = (0, 0), trusted: bool = False, **limits: Any
+    folder: Path,
+    *,
+    ports: tuple[int, int] = (0, 0),
+    trusted: bool = False,
+    max_rooms: int = 100,
+    **limits: Any,
 ) -> AsyncIterator[SignalingServer]:
     """A server that knows the imaginary kind of room, with keys."""
     config = Config(
@@ -44,6 +50,7 @@ async def served(
             tls="off",
             trusted_proxies=["127.0.0.1"] if trusted else [],
         ),
+        rooms=RoomSettings(max_rooms=max_rooms),
         limits=dataclasses.replace(Limits(), **limits),
         turn=Turn(mode="none"),
     )
@@ -458,10 +465,13 @@ async def test_a_room_is_not_made_for_another_address(tmp_path: Path, trusted: b
 
 
 async def test_wrong_keys_for_a_room_are_counted(tmp_path: Path) -> None:
-    """Past the limit an address has to wait, as at the door."""
+    """Past the limit an address has to wait, as at the door; the right key still makes a room."""
     async with served(tmp_path, failed_keys_per_minute=2) as server:
         found = [(await post(server, KIND, ELSEWHERE))[0] for _ in range(4)]
         assert found == [403, 403, 403, 429]
+        leader = read_link(server.new_room("classroom")["links"]["leader"])
+        bearer = f"Authorization: Bearer {leader.room}.{leader.key}"
+        assert (await post(server, KIND, ELSEWHERE, bearer))[0] == 201
 
 
 @pytest.mark.parametrize(
@@ -495,10 +505,14 @@ async def test_a_room_of_the_usual_kind_is_made_where_none_is_named(
         assert all(read_link(link).key for link in made["links"].values())
 
 
-async def test_a_full_server_makes_no_more_rooms(tmp_path: Path) -> None:
-    """503, with the code."""
-    async with served(tmp_path) as server:
-        for _ in range(server.config.rooms.max_rooms):
-            server.new_room("classroom")
-        status, answer = await post(server, KIND)
+async def test_a_full_server_makes_no_more_rooms(tmp_path: Path, transport: Transport) -> None:
+    """503, with the code, where somebody has entered each of its rooms; one that nobody has ever
+    entered gives way."""
+    async with a_class(tmp_path, transport, max_rooms=1) as room:
+        assert (await post(room.server, KIND))[0] == 201
+        status, made = await post(room.server, KIND)
+        assert status == 201
+        room.room = made["room"]
+        await room.enter()
+        status, answer = await post(room.server, KIND)
         assert (status, answer["code"]) == (503, "server-full")

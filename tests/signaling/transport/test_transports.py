@@ -14,6 +14,7 @@ import pytest
 from signaling.config import Config, Limits
 from signaling.room.links import read_link
 from signaling.server import SignalingServer
+from signaling.transport import post
 from tests.running_server import running_server
 from tests.signaling.transport.transports import SECONDS, TRANSPORTS, Peer, Transport
 
@@ -254,25 +255,58 @@ async def test_a_client_that_answers_no_ping_is_away(tmp_path: Path, transport: 
         assert server.health()["receivers"] == 1
 
 
-async def test_a_client_that_does_not_read_is_closed_as_slow(
-    tmp_path: Path, transport: Transport
+async def test_a_client_that_does_not_read_is_cut_off(
+    tmp_path: Path, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only so much may wait for one client; past that it is disconnected, and the others go on."""
-    settings = limited(
-        outbox_messages=8, message_burst=100_000, messages_per_second=100_000, pong_seconds=30
-    )
+    """Only so much may wait for one client. Where it takes nothing of that, it is away, long before
+    a heartbeat says so; the others go on."""
+    monkeypatch.setattr(post, "SLOW_SECONDS", 0.2)
     async with (
-        running_server(settings, tmp_path) as server,
+        running_server(limited(outbox_messages=8, **FAST), tmp_path) as server,
         pair(server, websocket, transport) as (sender, receiver),
     ):
         receiver.deafen()
-        block = {"x": "y" * 60000}
-        async with asyncio.timeout(20):
-            while server.health()["receivers"]:
-                await sender.send(type="state", state=block)
-                await asyncio.sleep(0)
-        gone = await sender.receive_type("peer-disconnected")
-        assert (gone["peer"], gone["reason"]) == ("receiver", "slow")
+        await flood_until(sender, "peer-disconnected", "reason", "away")
+
+
+async def test_a_client_that_is_slow_is_given_time(tmp_path: Path, transport: Transport) -> None:
+    """Who sends it too much is refused; nobody is told that it is gone, for it is not."""
+    async with (
+        running_server(limited(outbox_messages=8, **FAST), tmp_path) as server,
+        pair(server, websocket, transport) as (sender, receiver),
+    ):
+        receiver.deafen()
+        await flood_until(sender, "error", "code", "too-much-waiting")
+        assert server.health()["receivers"] == 1
+        assert server.hub.figures()["refusals"]["too-much-waiting"] >= 1
+
+
+FAST = {
+    "message_burst": 100_000,
+    "messages_per_second": 100_000,
+    "byte_burst": 1 << 40,
+    "bytes_per_second": 1 << 40,
+    "pong_seconds": 30,
+}
+
+
+async def flood_until(sender: Peer, kind: str, field: str, value: str) -> None:
+    """Send states until this message has come, passing over others."""
+    over = False
+
+    async def pour() -> None:
+        while not over:
+            await sender.send(type="state", state={"x": "y" * 60_000})
+            await asyncio.sleep(0)
+
+    pouring = asyncio.create_task(pour())
+    try:
+        async with asyncio.timeout(SECONDS):
+            while (message := await sender.receive())["type"] != kind or message[field] != value:
+                pass
+    finally:
+        over = True
+        await pouring
 
 
 async def test_a_server_that_stops_says_so(tmp_path: Path, transport: Transport) -> None:
