@@ -20,6 +20,7 @@ from signaling import config
 from signaling.config import Config
 from signaling.host import qr, state_folder
 from signaling.host.usb import UsbPhones
+from signaling.log_lines import CountingHandler
 from signaling.server import SignalingServer
 from signaling.setup_error import SetupError
 
@@ -120,7 +121,10 @@ def _settings(arguments: argparse.Namespace) -> Config:
 
 def _set_up_logging(level: str) -> None:
     logging.basicConfig(
-        stream=sys.stderr, level=level.upper(), format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
+        handlers=[CountingHandler(sys.stderr)],
+        level=level.upper(),
+        format="%(asctime)s %(message)s",
+        datefmt="%H:%M:%S",
     )
     # Tornado logs a warning for each TLS handshake that a client breaks off. Every browser does
     # that until its user accepts the certificate.

@@ -88,7 +88,8 @@ class SignalingServer:
             peers=lambda: self.hub.counts().by_role,
             relay=self._relay.figures if self._relay else None,
         )
-        ca_pem = tls.ca_certificate(folder) if config.server.tls == "local-ca" else None
+        self._ca_pem = tls.ca_certificate(folder) if config.server.tls == "local-ca" else b""
+        ca_pem = (lambda: self._ca_pem) if self._ca_pem else None
         self._openings = Openings()
         more, files = [*self._api(guard), *self._openings.routes()], Files()
         self._main = routes.main_site(

@@ -17,7 +17,7 @@ LAYERS: list[set[str]] = [
     {"turn.relay"},
     {"turn.udp", "turn.tcp"},
     {"turn.embedded", "turn.checks"},
-    {"signaling.setup_error", "signaling.metrics"},
+    {"signaling.setup_error", "signaling.metrics", "signaling.log_lines"},
     {
         "signaling.host.addresses",
         "signaling.host.loopback",

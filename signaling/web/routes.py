@@ -47,7 +47,7 @@ def main_site(
     health: Callable[[], dict[str, Any]],
     more: Sequence[Rule],
     files: Files,
-    ca_pem: bytes | None,
+    ca_pem: Callable[[], bytes] | None,
 ) -> HTTPServer:
     """Return the whole site: the WebSocket, its fallback, the pages, the reports, the trust page.
 
@@ -60,7 +60,7 @@ def main_site(
     health: returns the content of /healthz.
     more: further routes, such as those of `api`.
     files: what the pages consist of.
-    ca_pem: the local CA's certificate, for the trust page; None if there is no local CA.
+    ca_pem: gives the local CA's certificate, for the trust page; None if there is no local CA.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def main_site(
     )
 
 
-def plain_site(config: Config, files: Files, ca_pem: bytes | None) -> HTTPServer:
+def plain_site(config: Config, files: Files, ca_pem: Callable[[], bytes] | None) -> HTTPServer:
     """Return the site for plain HTTP on the HTTPS port: the trust page, and redirects to HTTPS.
 
     The parameters and exceptions are the same as for `main_site`.

@@ -27,25 +27,20 @@ STYLES = ("lib/page/theme.css", "trust/trust.css")
 """The style sheets of the trust page, in the folder of all pages."""
 
 
-def routes(ca_pem: bytes, files: Files) -> list[Rule]:
+def routes(ca_pem: Callable[[], bytes], files: Files) -> list[Rule]:
     """Return the routing rules of the trust page and of what it needs.
 
     They include its style sheets, because the plain HTTP port serves nothing else.
 
     Parameters
     ----------
-    ca_pem: the CA's certificate.
+    ca_pem: gives the CA's certificate. It may be another one from now on.
     files: those of all pages.
-
-    Raises ValueError when `ca_pem` holds no certificate.
     """
-    ca = x509.load_pem_x509_certificate(ca_pem)
-    certificate = Content.of(ca.public_bytes(Encoding.DER), "application/x-x509-ca-cert")
-    apple = Content.of(profile(ca_pem), "application/x-apple-aspen-config")
     return [
-        _file("/trust", lambda: _page(files.newest(), ca_pem)),
-        _file("/trust/lenscast-ca.crt", lambda: certificate),
-        _file("/trust/lenscast.mobileconfig", lambda: apple),
+        _file("/trust", lambda: _page(files.newest(), ca_pem())),
+        _file("/trust/lenscast-ca.crt", lambda: _certificate(ca_pem())),
+        _file("/trust/lenscast.mobileconfig", lambda: _profile(ca_pem())),
         pages.loaded(files, "|".join(map(re.escape, STYLES))),
     ]
 
@@ -113,6 +108,17 @@ def _page(tree: Tree, ca_pem: bytes) -> Content:
     template = Template(tree.html["trust/trust.html"])
     page = template.generate(name=_name(ca), fingerprint=tls.fingerprint(ca_pem))
     return Content.of(page, "text/html; charset=utf-8")
+
+
+@functools.lru_cache(maxsize=2)
+def _certificate(ca_pem: bytes) -> Content:
+    der = x509.load_pem_x509_certificate(ca_pem).public_bytes(Encoding.DER)
+    return Content.of(der, "application/x-x509-ca-cert")
+
+
+@functools.lru_cache(maxsize=2)
+def _profile(ca_pem: bytes) -> Content:
+    return Content.of(profile(ca_pem), "application/x-apple-aspen-config")
 
 
 def _identity(part: str, fingerprint: str) -> dict[str, str]:
