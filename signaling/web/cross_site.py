@@ -6,11 +6,13 @@ request comes from in Fetch Metadata (https://www.w3.org/TR/fetch-metadata/) or,
 older, at least sometimes in Origin.
 """
 
+import re
+
 from tornado.httputil import HTTPServerRequest
 
 from signaling.web.hosts import Hosts
 
-_CALLED = ("/ws", "/events", "/send", "/bye", "/api/")
+_CALLED = re.compile(r"/(ws|events|send|bye|api/.*)")
 """Paths for scripts: to follow a link there makes no sense."""
 
 
@@ -32,5 +34,5 @@ def _follows_a_link(request: HTTPServerRequest) -> bool:
         request.method == "GET"
         and headers.get("Sec-Fetch-Mode") == "navigate"
         and headers.get("Sec-Fetch-Dest") == "document"  # Frames have other destinations.
-        and not request.path.startswith(_CALLED)
+        and not _CALLED.fullmatch(request.path)
     )
