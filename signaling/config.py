@@ -65,6 +65,7 @@ class Limits:
     connections: int = 1000
     connections_per_address: int = 64
     connections_per_second: float = 50
+    requests_per_second: float = 200
     failed_keys_per_minute: int = 10
 
 

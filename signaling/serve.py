@@ -20,6 +20,7 @@ from signaling import config
 from signaling.config import Config
 from signaling.host import qr, state_folder
 from signaling.host.usb import UsbPhones
+from signaling.log_lines import CountingHandler
 from signaling.server import SignalingServer
 from signaling.setup_error import SetupError
 
@@ -120,7 +121,10 @@ def _settings(arguments: argparse.Namespace) -> Config:
 
 def _set_up_logging(level: str) -> None:
     logging.basicConfig(
-        stream=sys.stderr, level=level.upper(), format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
+        handlers=[CountingHandler(sys.stderr)],
+        level=level.upper(),
+        format="%(asctime)s %(message)s",
+        datefmt="%H:%M:%S",
     )
     # Tornado logs a warning for each TLS handshake that a client breaks off. Every browser does
     # that until its user accepts the certificate.
@@ -139,13 +143,14 @@ async def _serve(settings: Config, arguments: argparse.Namespace) -> None:
     checking: asyncio.Task[None] | None = None
     try:
         if arguments.usb:
-            await phones.attach(server.sender_path)
+            await phones.attach(lambda: server.opening("sender"))
         if arguments.json:
             print(json.dumps(_summary(server)), flush=True)
         else:
             _announce(server, sys.stdout)
         if not arguments.no_open:
-            await _open_browser(server.receiver_link)
+            # Every user of this computer can see a program's arguments: they must hold no key.
+            await _open_browser(f"http://127.0.0.1:{server.local_port}{server.opening('receiver')}")
         checking = _check(server, folder)
         await stopping.wait()
     finally:
@@ -200,13 +205,13 @@ def _announce(server: SignalingServer, out: TextIO) -> None:
     print("\n".join(lines), file=out, flush=True)
 
 
-async def _open_browser(link: str) -> None:
+async def _open_browser(address: str) -> None:
     # Without a screen, Python would start a text browser, which takes over the terminal.
     if sys.platform.startswith("linux") and not (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     ):
         return
-    await asyncio.get_running_loop().run_in_executor(None, webbrowser.open, link)
+    await asyncio.get_running_loop().run_in_executor(None, webbrowser.open, address)
 
 
 def main(argv: list[str] | None = None) -> int:

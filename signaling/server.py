@@ -36,8 +36,10 @@ from signaling.transport.hub import Hub
 from signaling.turn_mode import turn_servers
 from signaling.web import api, routes
 from signaling.web.entrance import PlainEntrance, TlsEntrance
+from signaling.web.files import Files
 from signaling.web.hosts import Proxies
 from signaling.web.open_streams import OpenStreams
+from signaling.web.opening import Openings
 from signaling.web.port import Port, bind
 from turn.embedded import EmbeddedTurn
 from turn.tasks import report_death
@@ -88,10 +90,14 @@ class SignalingServer:
             peers=lambda: self.hub.counts().by_role,
             relay=self._relay.figures if self._relay else None,
         )
-        ca_pem = tls.ca_certificate(folder) if config.server.tls == "local-ca" else None
-        more = self._api(guard)
-        self._main = routes.main_site(config, self.hub, self.metrics, self.health, more, ca_pem)
-        self._plain = routes.plain_site(config, ca_pem)
+        self._ca_pem = tls.ca_certificate(folder) if config.server.tls == "local-ca" else b""
+        ca_pem = (lambda: self._ca_pem) if self._ca_pem else None
+        self._openings = Openings()
+        more, files = [*self._api(guard), *self._openings.routes()], Files()
+        self._main = routes.main_site(
+            config, self.hub, self.metrics, self.health, more, files, ca_pem
+        )
+        self._plain = routes.plain_site(config, files, ca_pem)
         self._streams = OpenStreams(config.limits, Proxies(config.server.trusted_proxies))
         self._entrance = self._make_entrance(context) if context else None
         self._ports: list[Port] = []
@@ -123,10 +129,9 @@ class SignalingServer:
         """The link of the page that only watches, for other devices."""
         return self.link(self.public_origin(), "viewer", self.room)
 
-    @property
-    def sender_path(self) -> str:
-        """Path and fragment of the phone's link, for a phone that reaches the local port."""
-        return self.link("", "sender", self.room)
+    def opening(self, role: str) -> str:
+        """A path on the local port that leads this user's browser into the room, once."""
+        return self._openings.path(self.link("", role, self.room))
 
     def link(self, origin: str, role: str, room: str, kind: RoomType | None = None) -> str:
         """The link into a room in a role.

@@ -25,6 +25,7 @@ RAISED = {
     "limits.connections": MANY,
     "limits.connections_per_address": MANY,
     "limits.connections_per_second": MANY,
+    "limits.requests_per_second": MANY,
 }
 """Limits that are raised for the measurement, because all peers come from one address."""
 

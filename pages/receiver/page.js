@@ -7,7 +7,7 @@ import { CheckDialog } from "../lib/check/dialog.js";
 import { rememberBuffer, rememberedBuffer } from "../lib/media/buffer.js";
 import { watchNetwork } from "../lib/page/network.js";
 import { toggleFullscreen, togglePictureInPicture } from "../lib/page/screen.js";
-import { readFragment } from "../lib/page/settings.js";
+import { takeLink } from "../lib/page/settings.js";
 import { byId, View } from "../lib/page/view.js";
 import { Sampler } from "../lib/stats/sampler.js";
 import { WordsOpener } from "../lib/words/opener.js";
@@ -40,7 +40,7 @@ const PATIENCE = 4;
 const query = new URLSearchParams(location.search);
 const clean = query.get("clean") === "1";
 const viewer = location.pathname === "/viewer";
-const link = readFragment(location.hash);
+const link = takeLink();
 
 /** @type {State} */
 const initial = {

@@ -5,7 +5,13 @@
 
 import { cameraPermission, hintContent, openCamera } from "../lib/media/media.js";
 import { loaded, pause } from "../lib/page/loading.js";
-import { firstChoice, firstLimits, readFragment, readPresets } from "../lib/page/settings.js";
+import {
+  firstChoice,
+  firstLimits,
+  readFragment,
+  readPresets,
+  takeLink,
+} from "../lib/page/settings.js";
 import { Device } from "./device.js";
 import { Room } from "./room.js";
 
@@ -20,7 +26,8 @@ const HEAD_START = 900;
 const presets = readPresets();
 const choice = firstChoice(presets);
 const room = new Room({
-  link: readFragment(location.hash),
+  // An insecure page only hands the link on to the secure one.
+  link: window.isSecureContext ? takeLink() : readFragment(location.hash),
   device: new Device(),
   relayOnly: new URLSearchParams(location.search).get("relay") === "1",
 });

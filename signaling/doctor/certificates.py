@@ -6,12 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cryptography import x509
-
 from signaling.config import Config
 from signaling.doctor import visit
 from signaling.doctor.findings import Finding, broken, note, ok
-from signaling.host import addresses, tls
+from signaling.host import addresses, authority, tls
 from signaling.server import ANY_ADDRESS
 
 SOON_DAYS = 14
@@ -64,7 +62,7 @@ async def check(origin: str, settings: Config, folder: Path) -> list[Finding]:
             case visit.Shown():
                 good.append((host, result))
             case ssl.SSLError():
-                findings.append(_bad(host, result, own))
+                findings.append(_bad(host, result, own, folder))
             case _ if host != parts.hostname:  # "phone's link" is about that one.
                 text = f"{host} does not answer on port {port}."
                 remedy = "Allow this TCP port in this computer's firewall."
@@ -102,18 +100,37 @@ async def _named_fault(host: str, port: int, error: ssl.SSLCertVerificationError
 
 def _good(good: list[tuple[str, visit.Shown]], own: bool, folder: Path) -> Finding:
     hosts = ", ".join(host for host, _ in good)
-    first = good[0][1]
-    days = (first.expires - datetime.now(UTC)).days
+    first, now = good[0][1], datetime.now(UTC)
+    days = (first.expires - now).days
     text = f"valid for {hosts}, expires in {days} days, issued by {first.issuer}"
     if own:
-        ca = x509.load_pem_x509_certificate(tls.ca_certificate(folder))
-        text += f" (expires in {(ca.not_valid_after_utc - datetime.now(UTC)).days} days)"
+        ca = authority.load(folder)
+        soon = authority.expires_soon(ca, folder, now)
+        if soon:
+            return note(_CHECK, *soon)
+        text += f" (expires in {(ca.not_valid_after_utc - now).days} days)"
     if days >= SOON_DAYS:
         return ok(_CHECK, text)
     return note(_CHECK, f"{text}.", "Restart Lenscast to renew it." if own else "Renew it.")
 
 
-def _bad(host: str, error: ssl.SSLError, own: bool) -> Finding:
+def _other_name(host: str, own: bool, folder: Path) -> str:
+    """What to do about a certificate that does not include the address of a phone's link."""
+    if not own:
+        return (
+            "Set server.public_url to a name in the certificate, for example "
+            "https://camera.example.org:8443, or set server.tls to local-ca."
+        )
+    if authority.may_sign(authority.load(folder), authority.general_name(host)):
+        return "Restart Lenscast to get one that includes this address."
+    return (
+        "This laptop's certificate authority is older than the address and may not sign for it. "
+        f"To replace it, remove ca.pem and ca-key.pem from {folder} and start Lenscast again; "
+        "phones that trusted the old one must trust the new one."
+    )
+
+
+def _bad(host: str, error: ssl.SSLError, own: bool, folder: Path) -> Finding:
     if not isinstance(error, ssl.SSLCertVerificationError):
         remedy = "Restart Lenscast and read its log."
         return broken(_CHECK, f"the TLS handshake with {host} fails.", remedy)
@@ -130,13 +147,7 @@ def _bad(host: str, error: ssl.SSLError, own: bool) -> Finding:
         return broken(_CHECK, text, "Correct this computer's clock.")
     if error.verify_code in _MISMATCH:
         text = f"it is not valid for {host}, so a phone's browser refuses the connection."
-        remedy = (
-            "Restart Lenscast to get one that includes this address."
-            if own
-            else "Set server.public_url to a name in the certificate, for example "
-            "https://camera.example.org:8443, or set server.tls to local-ca."
-        )
-        return broken(_CHECK, text, remedy)
+        return broken(_CHECK, text, _other_name(host, own, folder))
     text = f"this computer does not trust the certificate for {host} ({error.verify_message})."
     if own:
         return broken(_CHECK, text, "Restart Lenscast to get a new one.")

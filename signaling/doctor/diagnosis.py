@@ -70,12 +70,11 @@ async def examine(settings: Config, folder: Path) -> list[Finding]:
     try:
         async with AsyncExitStack() as stack:
             running = local if local.origin else everyone
-            origin, mode = running.origin, running.turn
+            origin, mode = running.origin, running.turn or settings.turn.mode
             if origin is None:
                 origin = await stack.enter_async_context(
                     _own_server(settings, folder, everyone, local)
                 )
-                mode = settings.turn.mode
             findings += await _visit(stack, settings, folder, origin, mode)
     except SetupError as error:
         findings.append(broken("start", str(error), ""))

@@ -26,7 +26,7 @@ class PortState:
     ----------
     usable: whether Lenscast could listen there.
     origin: scheme, host and port of the Lenscast server that runs there; None if there is none.
-    turn: that server's turn.mode.
+    turn: that server's turn.mode, if it tells.
     """
 
     finding: Finding
@@ -59,7 +59,7 @@ async def look(host: str, port: int, setting: str) -> PortState:
     origins = f"https://{at}", f"http://{at}"
     for origin, health in zip(origins, await asyncio.gather(*map(_health, origins)), strict=True):
         if health:
-            text = f"Lenscast {health['version']} is running on it"
+            text = f"{health['name']} is running on it"
             return PortState(ok(check, text), False, origin, health["turn"])
     program = await asyncio.to_thread(holder, port)
     option = "--" + setting.removeprefix("server.").replace("_", "-")
@@ -82,7 +82,9 @@ async def _health(origin: str) -> dict[str, str] | None:
             decompress_response=False,  # Before 6.6, Tornado limits only what is received.
         )
         said = json.loads(answer.body)
-        found = {"version": str(said["version"]), "turn": str(said["turn"])}
+        if said == {"status": "ok"}:  # What strangers are told, and who asks by a LAN address.
+            return {"name": "Lenscast", "turn": ""}
+        found = {"name": f"Lenscast {said['version']}", "turn": str(said["turn"])}
         return found if said["status"] == "ok" else None
     except (
         HTTPClientError,

@@ -8,8 +8,9 @@ import os
 import secrets
 import stat
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +21,9 @@ from signaling.setup_error import SetupError
 T = TypeVar("T")
 
 SECRET_BYTES = 32
+LOCK_TRIES = 200
+LOCK_PAUSE = 0.05
+"""Seconds between two attempts. A process is in its block for milliseconds."""
 
 
 def locate() -> Path:
@@ -35,7 +39,14 @@ def prepare_folder(folder: Path) -> Path:
     """Create `folder` if needed, close it to other users, and return it. Raises SetupError."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+        status = folder.stat()
+        # Root could use it all the same, but its owner could read or replace what root keeps there.
+        if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
+            raise SetupError(
+                f"The state folder {folder} belongs to another user. Run lenscast as that user, or "
+                "set XDG_STATE_HOME to a folder of your own."
+            )
+        if stat.S_IMODE(status.st_mode) & 0o077:
             folder.chmod(0o700)
     except OSError as error:
         raise SetupError(
@@ -111,6 +122,37 @@ def replace(path: Path, data: bytes) -> None:
     Raises SetupError if the file cannot be written.
     """
     _write(path, data, os.replace)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let no other process into a block like this one for the same folder. On Windows: no lock.
+
+    Raises SetupError if another process stays in its block.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        for _ in range(LOCK_TRIES):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(LOCK_PAUSE)
+            except OSError as error:
+                raise SetupError(
+                    f"The state folder {folder} cannot be locked: {error.strerror}. "
+                    "Set XDG_STATE_HOME to a folder on a local disk."
+                ) from error
+        else:
+            raise SetupError(f"Another lenscast is using the state folder {folder}. Try again.")
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _write(path: Path, data: bytes, publish: Callable[[Path, Path], None]) -> None:

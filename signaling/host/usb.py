@@ -8,6 +8,7 @@ import asyncio
 import logging
 import shlex
 import shutil
+from collections.abc import Callable
 
 from signaling.setup_error import SetupError
 
@@ -41,12 +42,12 @@ class UsbPhones:
         self._port = port
         self._serials: list[str] = []
 
-    async def attach(self, path: str) -> int:
+    async def attach(self, path: Callable[[], str]) -> int:
         """Let each phone reach the port, and open a page on the phone.
 
         Parameters
         ----------
-        path: path and fragment of the page on `http://localhost:PORT`.
+        path: returns the path of a page on `http://localhost:PORT`, a new one for each phone.
 
         Returns
         -------
@@ -59,9 +60,8 @@ class UsbPhones:
         for serial in _authorised(await _adb("devices")):
             await _adb("-s", serial, "reverse", f"tcp:{self._port}", f"tcp:{self._port}")
             self._serials.append(serial)
-            page = shlex.quote(f"http://localhost:{self._port}{path}")
-            # Through standard input: every user of this computer can see a program's arguments,
-            # and the page's address holds the room's key.
+            page = shlex.quote(f"http://localhost:{self._port}{path()}")
+            # Through standard input: every user of this computer can see a program's arguments.
             command = f"am start -a android.intent.action.VIEW -d {page}\n"
             await _adb("-s", serial, "shell", text=command)
         return len(self._serials)

@@ -4,11 +4,30 @@ Owns their values and the step that adds them.
 """
 
 import re
+from collections.abc import Mapping
 
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import OutputTransform
 
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+
+_EVERYWHERE = {
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "base-uri": "'none'",
+    "form-action": "'none'",
+    "frame-ancestors": "'none'",
+}
+"""What the Content-Security-Policy of every answer says."""
+
+
+def _policy(more: Mapping[str, str]) -> str:
+    policy = {"default-src": "'none'", **more, **_EVERYWHERE}
+    return "; ".join(f"{name} {value}" for name, value in policy.items())
+
+
+WITHOUT_SCRIPTS = _policy({})
+"""The policy of the trust page. Over plain HTTP, somebody on the way could add a script."""
 
 HSTS = "max-age=31536000"
 """HTTPS only, for a year (RFC 6797 6.1.1). Not for subdomains: others may own them."""
@@ -25,24 +44,19 @@ def security_headers(host: str) -> dict[str, str]:
     # 201591), so the policy names the host as well.
     sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
     policy = {
-        "default-src": "'none'",
         "script-src": "'self'",
-        "style-src": "'self'",
-        "img-src": "'self' data:",
         "media-src": "'self' blob:",
         "connect-src": f"'self'{sockets}",
-        "base-uri": "'none'",
-        "form-action": "'none'",
-        "frame-ancestors": "'none'",
     }
     return {
-        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "Content-Security-Policy": _policy(policy),
         "Permissions-Policy": "camera=(self), microphone=(self), fullscreen=(self), "
         "picture-in-picture=(self), screen-wake-lock=(self), geolocation=()",
         "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
-        # A page must not load modules of an older release. An ETag keeps asking again cheap.
+        # A page names what it loads by a digest, so the page itself must be the newest.
         "Cache-Control": "no-cache",
     }
 

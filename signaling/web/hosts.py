@@ -23,7 +23,13 @@ from signaling.config import Server
 from signaling.host import addresses
 from signaling.setup_error import SetupError
 
+CROSS_SITE = (
+    "This request comes from a page of another site. If the page is this server's own, behind a "
+    "proxy, set server.public_url in the configuration to its address."
+)
+
 _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.IGNORECASE | re.ASCII)
+_HOST = re.compile(r"([^\s@\\/?#\[\]:]+|\[[0-9a-f:.]+\])(:\d*)?", re.IGNORECASE | re.ASCII)
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Via")
 _PORTS = {"http": 80, "https": 443}
 
@@ -82,12 +88,22 @@ class Hosts:
                 f"This server does not know the name {name}. If it is a name of this server, "
                 "add it to server.hosts in the configuration."
             )
-        if origin is not None and not self._is_own_page(origin, *named):
-            return (
-                "This request comes from a page of another site. If the page is this server's own, "
-                "behind a proxy, set server.public_url in the configuration to its address."
-            )
+        if origin is not None and not self.is_own_page(origin, host):
+            return CROSS_SITE
         return None
+
+    def is_own_page(self, origin: str, host: str) -> bool:
+        """Whether an Origin header is that of a page of this server.
+
+        Parameters
+        ----------
+        host: the Host header of the same request.
+        """
+        page, named = _origin(origin), _split(host)
+        if page is None or named is None:
+            return False
+        # A proxy may hide the scheme of the page, so only host and port are compared.
+        return page == self._public or page[1:] == (named[0], named[1] or _PORTS[page[0]])
 
     def _knows(self, name: str, reached_at: str) -> bool:
         if name in self._names or name == "localhost" or name in _own_names():
@@ -101,13 +117,6 @@ class Hosts:
             or address == read_address(reached_at)
             or any(address == read_address(own) for own in self._own())
         )
-
-    def _is_own_page(self, origin: str, name: str, port: int | None) -> bool:
-        page = _origin(origin)
-        if page is None:
-            return False
-        # A proxy may hide the scheme of the page, so only host and port are compared.
-        return page == self._public or page[1:] == (name, port or _PORTS[page[0]])
 
 
 class Proxies:
@@ -159,7 +168,21 @@ def _own_names() -> set[str]:
     return {name, label, f"{label}.local"} if label else set()
 
 
+def authority(host: str) -> str:
+    """A Host header as it stands in a URL: nothing but a name or an address, and its port.
+
+    Parameters
+    ----------
+    host: one that `Hosts.why_not` accepts.
+    """
+    name, port = _split(host) or ("", None)
+    name = f"[{name}]" if ":" in name else name
+    return name if port is None else f"{name}:{port}"
+
+
 def _split(host: str) -> tuple[str, int | None] | None:
+    if not _HOST.fullmatch(host):
+        return None
     try:
         parts = urlsplit(f"//{host}")
         name, port = parts.hostname, parts.port

@@ -1,33 +1,21 @@
-"""What browsers load: the pages and their modules.
+"""What browsers load: the pages, and their modules, style sheets and pictures."""
 
-Finds the `pages` folder both in a checkout and in an installed wheel.
-"""
-
+import functools
 import html
 import json
-import re
-from importlib.resources import files
-from pathlib import Path
 
 from tornado.routing import Rule
-from tornado.web import HTTPError, RedirectHandler, RequestHandler, StaticFileHandler, url
+from tornado.web import RedirectHandler, RequestHandler, url
 
 from signaling.config import Video
+from signaling.web.content import Content, ContentHandler
+from signaling.web.files import DIGEST, Files, Tree
 
 PAGES = {"/sender": "sender", "/receiver": "receiver", "/viewer": "receiver"}
 """The path of each page, and the folder of its HTML, which may look at the path."""
 
-_MODULES = r"/pages/((?:[a-z0-9-]+/)+[a-z0-9-]+\.js)"
-_ASSETS = r"/pages/((?:[a-z0-9-]+/)+[a-z0-9-]+\.(?:css|svg))"
-
-_COMMENT = re.compile(r"^[ \t]*(//.*|/\*((?!\*/)[\s\S])*\*/[ \t]*)$", re.MULTILINE)
-"""A comment on lines of its own. One with code on the same line, such as a type, stays."""
-
-
-def folder() -> Path:
-    """The folder of the pages: in the wheel inside this package, in a checkout beside it."""
-    installed = Path(str(files("signaling"))) / "pages"
-    return installed if installed.is_dir() else installed.parent.parent / "pages"
+FOR_EVER = "max-age=31536000, immutable"
+"""For a year, without asking (RFC 8246): what has its digest in its path never changes."""
 
 
 def video_settings(video: Video) -> str:
@@ -45,46 +33,43 @@ def video_settings(video: Video) -> str:
     return json.dumps({"presets": presets, "default": video.default}, separators=(",", ":"))
 
 
-class PageHandler(RequestHandler):
-    """One HTML page, with its settings filled in."""
+class PageHandler(ContentHandler):
+    """One HTML page, with its settings filled in. Browsers check it for changes each time."""
 
-    def initialize(self, page: Path, settings: str) -> None:
-        """Tornado's constructor: the file, and the JSON for its meta tag."""
-        self._page = page
+    def initialize(self, files: Files, name: str, settings: str) -> None:
+        """Tornado's constructor: the path of the HTML file, and the JSON for its meta tag."""
+        self._files = files
+        self._name = name
         self._settings = settings
 
     def get(self) -> None:
         """The page."""
-        text = self._page.read_text(encoding="utf-8")
-        self.finish(text.replace("{{video}}", html.escape(self._settings)))
+        self.send(_filled(self._files.newest(), self._name, self._settings))
 
     head = get
 
 
-def without_comments(module: str) -> str:
-    """A module as browsers get it: without what is only for readers of the source.
+class LoadedHandler(ContentHandler):
+    """A module, a style sheet or a picture."""
 
-    Comments on lines of their own become empty lines, so that the line numbers in errors are still
-    those of the source.
-    """
-    return _COMMENT.sub(lambda found: "\n" * found.group().count("\n"), module)
+    def initialize(self, files: Files) -> None:
+        """Tornado's constructor."""
+        self._files = files
 
+    def get(self, digest: str | None, name: str) -> None:
+        """Its content.
 
-class ModuleHandler(RequestHandler):
-    """A module."""
-
-    def initialize(self, folder: Path) -> None:
-        """Tornado's constructor: the folder of the modules."""
-        self._folder = folder
-
-    def get(self, name: str) -> None:
-        """Its text; Tornado answers 304 if the browser has it already."""
-        try:
-            text = (self._folder / name).read_text(encoding="utf-8")
-        except OSError as error:
-            raise HTTPError(404) from error
-        self.set_header("Content-Type", "text/javascript; charset=utf-8")
-        self.finish(without_comments(text))
+        The digest of another release gets 404, so that a page never mixes the modules of two:
+        `pages/lib/page/loading.js` then reloads it. Without a digest, for programs that import from
+        the library, browsers check for changes each time.
+        """
+        tree = self._files.tree if digest else self._files.newest()
+        if digest not in (None, tree.digest) or name not in tree.loaded:
+            nothing_here(self)
+            return
+        if digest:
+            self.set_header("Cache-Control", FOR_EVER)
+        self.send(tree.loaded[name])
 
     head = get
 
@@ -93,15 +78,31 @@ class NothingHereHandler(RequestHandler):
     """Every other path."""
 
     def prepare(self) -> None:
-        """Say in plain text that there is nothing."""
-        self.set_status(404)
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish("There is nothing here. Open the link that lenscast printed.\n")
+        """Say that there is nothing."""
+        nothing_here(self)
 
 
-def routes(video: Video) -> list[Rule]:
+def nothing_here(handler: RequestHandler) -> None:
+    """Answer 404 in plain text."""
+    handler.set_status(404)
+    handler.set_header("Content-Type", "text/plain; charset=utf-8")
+    handler.finish("There is nothing here. Open the link that lenscast printed.\n")
+
+
+def loaded(files: Files, names: str = ".+") -> Rule:
+    """The routing rule of what pages load.
+
+    Parameters
+    ----------
+    names: a regular expression for the paths in the folder.
+    """
+    return url(
+        rf"/(?:(?P<digest>{DIGEST})/)?pages/(?P<name>{names})", LoadedHandler, {"files": files}
+    )
+
+
+def routes(files: Files, video: Video) -> list[Rule]:
     """The routing rules of the pages and what they load."""
-    pages = folder()
     settings = video_settings(video)
     return [
         url("/", RedirectHandler, {"url": "/receiver", "permanent": False}),
@@ -109,10 +110,15 @@ def routes(video: Video) -> list[Rule]:
             url(
                 path,
                 PageHandler,
-                {"page": pages / name / f"{name}.html", "settings": settings},
+                {"files": files, "name": f"{name}/{name}.html", "settings": settings},
             )
             for path, name in PAGES.items()
         ),
-        url(_MODULES, ModuleHandler, {"folder": pages}),
-        url(_ASSETS, StaticFileHandler, {"path": str(pages)}),
+        loaded(files),
     ]
+
+
+@functools.lru_cache(maxsize=8)
+def _filled(tree: Tree, name: str, settings: str) -> Content:
+    text = tree.html[name].replace("{{video}}", html.escape(settings))
+    return Content.of(text.encode(), "text/html; charset=utf-8")

@@ -1,8 +1,9 @@
-"""The reports for monitors: /healthz for everyone, /metrics for those the configuration allows."""
+"""The reports for monitors: /healthz, which says little to strangers, and /metrics."""
 
 from collections.abc import Callable
 from typing import Any, Literal
 
+from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler
 
 from signaling.metrics import CONTENT_TYPE, Metrics
@@ -12,14 +13,19 @@ from signaling.web.hosts import is_local
 class HealthHandler(RequestHandler):
     """/healthz: the state of the server, for people and monitors."""
 
-    def initialize(self, report: Callable[[], dict[str, Any]]) -> None:
-        """Tornado's constructor: a function that returns the report."""
+    def initialize(
+        self,
+        report: Callable[[], dict[str, Any]],
+        may_read: Callable[[HTTPServerRequest], bool],
+    ) -> None:
+        """Tornado's constructor: what returns the report, and who gets the whole of it."""
         self._report = report
+        self._may_read = may_read
 
     def get(self) -> None:
-        """Send the report as JSON."""
+        """Send the report as JSON; to strangers, only that the server is well."""
         self.set_header("Cache-Control", "no-store")
-        self.finish(self._report())
+        self.finish(self._report() if self._may_read(self.request) else {"status": "ok"})
 
 
 class MetricsHandler(RequestHandler):

@@ -4,8 +4,10 @@ Serves `/trust`, the certificate for Android and the configuration profile for i
 served over plain HTTP, because the certificate is not trusted yet.
 """
 
+import functools
 import plistlib
-from pathlib import Path
+import re
+from collections.abc import Callable
 from uuid import NAMESPACE_URL, uuid5
 
 from cryptography import x509
@@ -13,42 +15,33 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from tornado.routing import Rule
 from tornado.template import Template
-from tornado.web import RequestHandler, StaticFileHandler, url
+from tornado.web import url
 
 from signaling.host import tls
-
-POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-"""The page has no script. Over plain HTTP, somebody on the way could add one."""
+from signaling.web import pages
+from signaling.web.content import Content, ContentHandler
+from signaling.web.files import Files, Tree
+from signaling.web.headers import WITHOUT_SCRIPTS
 
 STYLES = ("lib/page/theme.css", "trust/trust.css")
 """The style sheets of the trust page, in the folder of all pages."""
 
 
-def routes(ca_pem: bytes, pages: Path) -> list[Rule]:
+def routes(ca_pem: Callable[[], bytes], files: Files) -> list[Rule]:
     """Return the routing rules of the trust page and of what it needs.
 
     They include its style sheets, because the plain HTTP port serves nothing else.
 
     Parameters
     ----------
-    ca_pem: the CA's certificate.
-    pages: the folder of all pages.
-
-    Raises ValueError when `ca_pem` holds no certificate, OSError when the page cannot be read.
+    ca_pem: gives the CA's certificate. It may be another one from now on.
+    files: those of all pages.
     """
-    ca = x509.load_pem_x509_certificate(ca_pem)
-    template = Template((pages / "trust" / "trust.html").read_bytes())
-    page = template.generate(name=_name(ca), fingerprint=tls.fingerprint(ca_pem))
     return [
-        _file("/trust", page, "text/html; charset=utf-8"),
-        _file(
-            "/trust/lenscast-ca.crt", ca.public_bytes(Encoding.DER), "application/x-x509-ca-cert"
-        ),
-        _file("/trust/lenscast.mobileconfig", profile(ca_pem), "application/x-apple-aspen-config"),
-        url(f"/pages/({'|'.join(STYLES)})", StaticFileHandler, {"path": str(pages)}),
+        _file("/trust", lambda: _page(files.newest(), ca_pem())),
+        _file("/trust/lenscast-ca.crt", lambda: _certificate(ca_pem())),
+        _file("/trust/lenscast.mobileconfig", lambda: _profile(ca_pem())),
+        pages.loaded(files, "|".join(map(re.escape, STYLES))),
     ]
 
 
@@ -87,30 +80,45 @@ def profile(ca_pem: bytes) -> bytes:
     )
 
 
-class FileHandler(RequestHandler):
-    """An answer that stays the same while the server runs."""
+class FileHandler(ContentHandler):
+    """The page, or one of the files that it offers."""
 
-    def initialize(self, content: bytes, content_type: str) -> None:
-        """Tornado's constructor: the body and its type."""
+    def initialize(self, content: Callable[[], Content]) -> None:
+        """Tornado's constructor: a function that returns what to send."""
         self._content = content
-        self._content_type = content_type
 
     def set_default_headers(self) -> None:
         """A stricter policy than on other pages, also for errors."""
-        self.set_header("Content-Security-Policy", POLICY)
+        self.set_header("Content-Security-Policy", WITHOUT_SCRIPTS)
 
     def get(self) -> None:
-        """The body."""
-        self.set_header("Content-Type", self._content_type)
-        self.finish(self._content)
+        """The content."""
+        self.send(self._content())
 
-    def head(self) -> None:
-        """The headers of `get`; Tornado leaves the body out."""
-        self.get()
+    head = get
 
 
-def _file(path: str, content: bytes, content_type: str) -> Rule:
-    return url(path, FileHandler, {"content": content, "content_type": content_type})
+def _file(path: str, content: Callable[[], Content]) -> Rule:
+    return url(path, FileHandler, {"content": content})
+
+
+@functools.lru_cache(maxsize=2)
+def _page(tree: Tree, ca_pem: bytes) -> Content:
+    ca = x509.load_pem_x509_certificate(ca_pem)
+    template = Template(tree.html["trust/trust.html"])
+    page = template.generate(name=_name(ca), fingerprint=tls.fingerprint(ca_pem))
+    return Content.of(page, "text/html; charset=utf-8")
+
+
+@functools.lru_cache(maxsize=2)
+def _certificate(ca_pem: bytes) -> Content:
+    der = x509.load_pem_x509_certificate(ca_pem).public_bytes(Encoding.DER)
+    return Content.of(der, "application/x-x509-ca-cert")
+
+
+@functools.lru_cache(maxsize=2)
+def _profile(ca_pem: bytes) -> Content:
+    return Content.of(profile(ca_pem), "application/x-apple-aspen-config")
 
 
 def _identity(part: str, fingerprint: str) -> dict[str, str]:

@@ -10,6 +10,8 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,6 +124,37 @@ def test_a_person_is_shown_both_links_the_code_and_turn(tmp_path: Path) -> None:
         assert process.wait(30) == 0
         assert process.stderr
         assert "Traceback" not in process.stderr.read()
+
+
+def test_no_argument_of_a_program_holds_a_key(tmp_path: Path) -> None:
+    """The browser is started with an address that leads to the laptop's link, once."""
+    browser, started = tmp_path / "browser", tmp_path / "arguments"
+    browser.write_text(f'#!/bin/sh\necho "$@" > {started}.part\nmv {started}.part {started}\n')
+    browser.chmod(0o755)
+    with subprocess.Popen(
+        [sys.executable, "-m", "lenscast", "--json", *FREE_PORTS],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment(tmp_path) | {"DISPLAY": ":99", "BROWSER": str(browser)},
+    ) as process:
+        try:
+            assert process.stdout
+            said = json.loads(process.stdout.readline())
+            until = time.monotonic() + 30
+            while not started.exists():
+                assert time.monotonic() < until
+                time.sleep(0.02)
+            address = started.read_text().strip()
+            for link in (said["receiver"], said["sender"]):
+                assert str(read_link(link).key) not in address
+            assert address.startswith(f"http://127.0.0.1:{said['local_port']}/")
+            with urllib.request.urlopen(address, timeout=30) as answer:
+                assert answer.url == said["receiver"]
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(address, timeout=30)
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize(

@@ -96,3 +96,26 @@ export function readFragment(hash) {
   const key = text.slice(dot + 1);
   return key === "" ? { room: text.slice(0, dot) } : { room: text.slice(0, dot), key };
 }
+
+/**
+ * Read the link of this page, and take its key out of the address bar, where others could see or copy it. A reload finds
+ * the key in the tab's session storage. Nothing is kept for longer: another program may use this address tomorrow.
+ * @returns {{ room?: string, key?: string }}
+ */
+export function takeLink() {
+  const link = readFragment(location.hash);
+  const name = `lenscast:${location.pathname}`;
+  try {
+    if (link.key === undefined) {
+      const kept = JSON.parse(sessionStorage.getItem(name) ?? "{}");
+      return link.room === undefined || link.room === kept.room ? kept : link;
+    }
+    sessionStorage.setItem(name, JSON.stringify(link));
+  } catch (error) {
+    // The browser keeps nothing for this page, so the key has to stay where it is.
+    console.warn(`The key stays in the address: ${error}`);
+    return link;
+  }
+  history.replaceState(history.state, "", `${location.pathname}${location.search}#${link.room}`);
+  return link;
+}

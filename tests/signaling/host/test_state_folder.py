@@ -176,3 +176,16 @@ def test_processes_started_at_once_share_a_secret(tmp_path: Path) -> None:
     folder = tmp_path / "state"
     digests = run_at_once(STARTED_AT_ONCE, script, [str(folder)])
     assert digests == {hashlib.sha256(state_folder.load_secret(folder)).hexdigest()}
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root may give files away")
+def test_root_takes_no_folder_of_another_user(tmp_path: Path) -> None:
+    """The owner of the folder could read or replace what root keeps there, so it is refused."""
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 65534, 65534)
+    with pytest.raises(SetupError) as caught:
+        state_folder.load_secret(folder)
+    assert str(caught.value).startswith(f"The state folder {folder} belongs to another user. ")
+    assert "XDG_STATE_HOME" in str(caught.value)
+    assert list(folder.iterdir()) == []

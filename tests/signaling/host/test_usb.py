@@ -48,16 +48,16 @@ def calls(adb: Path) -> list[str]:
 
 
 async def test_a_phone_gets_the_port_and_the_page(adb: Path) -> None:
-    """The phone gets the port and opens the page, and no argument holds the page's key."""
+    """The phone gets the port and opens the page, and no argument holds its address."""
     phones = UsbPhones(8080)
-    assert await phones.attach("/sender#abc.KEY") == 1
+    assert await phones.attach(lambda: "/open/abc") == 1
     assert calls(adb) == [
         "devices",
         "-s PHONE1 reverse tcp:8080 tcp:8080",
         "-s PHONE1 shell",
     ]
     assert (adb / "shell").read_text() == (
-        "am start -a android.intent.action.VIEW -d 'http://localhost:8080/sender#abc.KEY'\n"
+        "am start -a android.intent.action.VIEW -d http://localhost:8080/open/abc\n"
     )
     await phones.detach()
     assert calls(adb)[-1] == "-s PHONE1 reverse --remove tcp:8080"
@@ -66,7 +66,7 @@ async def test_a_phone_gets_the_port_and_the_page(adb: Path) -> None:
 async def test_every_phone_that_is_there_gets_it(adb: Path) -> None:
     """Two phones get two pages; a phone that has not authorised this laptop is skipped."""
     (adb / "devices").write_text("A\tdevice\nB\tunauthorized\nC\tdevice\n")
-    assert await UsbPhones(8080).attach("/sender") == 2
+    assert await UsbPhones(8080).attach(lambda: "/sender") == 2
     assert not [call for call in calls(adb) if call.startswith("-s B")]
 
 
@@ -84,7 +84,7 @@ async def test_without_a_phone_one_sentence_says_what_to_do(
     """If there is no phone, or none has authorised this laptop, one sentence says what to do."""
     (adb / "devices").write_text(devices)
     with pytest.raises(SetupError, match=sentence):
-        await UsbPhones(8080).attach("/sender")
+        await UsbPhones(8080).attach(lambda: "/sender")
 
 
 async def test_without_adb_one_sentence_says_how_to_get_it(
@@ -93,14 +93,14 @@ async def test_without_adb_one_sentence_says_how_to_get_it(
     """If adb is not on the PATH, one sentence says how to install it."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SetupError, match=r"needs adb.*apt install adb"):
-        await UsbPhones(8080).attach("/sender")
+        await UsbPhones(8080).attach(lambda: "/sender")
 
 
 async def test_what_adb_says_when_it_fails_is_passed_on(adb: Path) -> None:
     """If adb fails, the error is one sentence with adb's last line."""
     (adb / "fail").touch()
     with pytest.raises(SetupError, match=r"adb failed: adb: error: something is wrong"):
-        await UsbPhones(8080).attach("/sender")
+        await UsbPhones(8080).attach(lambda: "/sender")
 
 
 async def test_an_adb_that_hangs_is_given_up(adb: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,13 +108,13 @@ async def test_an_adb_that_hangs_is_given_up(adb: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("signaling.host.usb._SECONDS", 1.0)
     (adb / "hang").touch()
     with pytest.raises(SetupError, match="did not answer"):
-        await UsbPhones(8080).attach("/sender")
+        await UsbPhones(8080).attach(lambda: "/sender")
 
 
 async def test_a_phone_unplugged_meanwhile_does_no_harm(adb: Path) -> None:
     """Removing the port from an unplugged phone fails without an error."""
     phones = UsbPhones(8080)
-    await phones.attach("/sender")
+    await phones.attach(lambda: "/sender")
     (adb / "fail").touch()
     await phones.detach()
 

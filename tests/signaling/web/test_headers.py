@@ -43,6 +43,7 @@ async def test_every_answer_has_them(tmp_path: Path, message: bytes, status: int
     assert "unsafe" not in found["content-security-policy"]
     assert "camera=(self)" in found["permissions-policy"]
     assert found["cross-origin-opener-policy"] == "same-origin"
+    assert found["cross-origin-resource-policy"] == "same-origin"
     assert found["referrer-policy"] == "no-referrer"
     assert found["x-content-type-options"] == "nosniff"
     assert "cache-control" in found

@@ -11,7 +11,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 
 from signaling.config import Config, Video
 from signaling.server import SignalingServer
-from signaling.web import pages
+from signaling.web import files, pages
 from tests.running_server import running_server
 from tests.signaling.transport.raw import ask, request
 
@@ -141,7 +141,7 @@ async def test_the_root_leads_to_the_receiver_page(tmp_path: Path) -> None:
 
 def test_the_pages_name_only_files_that_exist() -> None:
     """Every script, style sheet and picture that a page or module names exists."""
-    folder = pages.folder()
+    folder = Path(__file__).parents[3] / "pages"
     named = set()
     for page in folder.rglob("*.html"):
         named |= set(re.findall(r'(?:src|href)="/pages/([^"#]+)"', page.read_text()))
@@ -168,7 +168,7 @@ def test_modules_come_without_the_comments_that_have_their_own_lines() -> None:
         "/* one */\n"
         "f(1);\n"
     )
-    lines = pages.without_comments(source).split("\n")
+    lines = files.without_comments(source).split("\n")
     assert len(lines) == len(source.split("\n"))
     assert [(number, line) for number, line in enumerate(lines, 1) if line] == [
         (5, 'export const f = (a) => "// no comment";'),

@@ -18,10 +18,10 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
-from signaling.host import tls
+from signaling.host import authority, tls
 from signaling.web import trust
+from signaling.web.files import Files
 
-PAGES = Path(__file__).parents[3] / "pages"
 CHROMIUM = Path("/usr/bin/chromium")
 POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:"
 PATHS = [
@@ -61,7 +61,7 @@ def ca_pem(tmp_path: Path) -> bytes:
 @asynccontextmanager
 async def serving(ca_pem: bytes) -> AsyncIterator[str]:
     """Serve only these routes, over plain HTTP; returns the address."""
-    server = HTTPServer(Application(trust.routes(ca_pem, PAGES)))
+    server = HTTPServer(Application(trust.routes(lambda: ca_pem, Files())))
     sockets = bind_sockets(0, "127.0.0.1")
     server.add_sockets(sockets)
     try:
@@ -119,8 +119,8 @@ async def test_page_names_ca_and_fingerprint(ca_pem: bytes) -> None:
 
 async def test_name_is_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Markup in the CA's name is shown as text."""
-    monkeypatch.setattr(tls, "_host_label", lambda: "<img src=x>")
-    ca = tls._new_ca(tls._parse_p256_key(tls._new_key()), datetime.now(UTC))
+    monkeypatch.setattr(authority, "host_label", lambda: "<img src=x>")
+    _key, ca = authority.load_or_make(tmp_path, [], datetime.now(UTC))
     page = await outline(ca.public_bytes(Encoding.PEM))
     assert "Lenscast local CA (<img src=x>)" in page.text
     assert "img" not in [tag for tag, _ in page.tags]
