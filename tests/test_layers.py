@@ -73,6 +73,8 @@ LAYERS: list[set[str]] = [
         "lenscast.peers.tasks",
         "lenscast.peers.encoder",
         "lenscast.peers.ice",
+        "lenscast.peers.connection",
+        "lenscast.peers.description",
     },
     {"lenscast.peers.session", "lenscast.peers.feed"},
     {"lenscast.peers.negotiation"},
