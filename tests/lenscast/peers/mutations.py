@@ -133,22 +133,28 @@ _CHANGES = st.one_of(
 )
 
 
+def changed(sdp: str, changes: list[Change]) -> str:
+    """A description with these changes."""
+    lines = sdp.splitlines()
+    for change in changes:
+        lines = change(lines)
+    return "\r\n".join([*lines, ""])[:MOST]
+
+
+def changes() -> st.SearchStrategy[list[Change]]:
+    """Up to four changes of a description."""
+    return st.lists(_CHANGES, max_size=4)
+
+
 def descriptions(real: list[str]) -> st.SearchStrategy[str]:
     """Real descriptions, each with up to four changes."""
-
-    def changed(sdp: str, changes: list[Change]) -> str:
-        lines = sdp.splitlines()
-        for change in changes:
-            lines = change(lines)
-        return "\r\n".join([*lines, ""])[:MOST]
-
-    return st.builds(changed, st.sampled_from(real), st.lists(_CHANGES, min_size=0, max_size=4))
+    return st.builds(changed, st.sampled_from(real), changes())
 
 
 def candidates() -> st.SearchStrategy[list[str]]:
     """Up to three candidates, each changed or not."""
 
-    def changed(line: str, change: Change | None) -> str:
+    def bent(line: str, change: Change | None) -> str:
         return line if change is None else " ".join(change(line.split(" ")))
 
     words = st.one_of(
@@ -157,4 +163,4 @@ def candidates() -> st.SearchStrategy[list[str]]:
         st.builds(_number, _PLACES, _PLACES, st.sampled_from(NUMBERS)),
         st.builds(_insert, _PLACES, st.sampled_from(TEXTS)),
     )
-    return st.lists(st.builds(changed, st.sampled_from(CANDIDATES), words), max_size=3)
+    return st.lists(st.builds(bent, st.sampled_from(CANDIDATES), words), max_size=3)

@@ -12,35 +12,50 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from lenscast.peers import ice
+from lenscast.peers.connection import GuardedConnection
 from lenscast.peers.member import Member
 from lenscast.peers.receiver import Receiver
 from lenscast.peers.sender import Sender
 from tests.lenscast.numbered_picture import MadePicture
-from tests.lenscast.peers.mutations import ANSWERS, OFFERS, candidates, descriptions
+from tests.lenscast.peers.mutations import (
+    ANSWERS,
+    OFFERS,
+    Change,
+    candidates,
+    changed,
+    changes,
+    descriptions,
+)
 from tests.lenscast.peers.scripted import SECONDS, ScriptedTransport, until
 
 EXAMPLES = int(os.environ.get("LENSCAST_FUZZ_EXAMPLES", "150"))
+CONNECTED_SHARE = 10
+"""For each so many examples there is one with a remote peer that really connects."""
 # Not shrunk: an example that fails by a timeout would fail for minutes.
 MANY = settings(
-    max_examples=EXAMPLES,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )
 SETTLING_SECONDS = 0.02
 """For what goes on in the background once a description is applied."""
+CONNECTING_SECONDS = 0.5
 
 Example = Callable[..., Coroutine[Any, Any, None]]
 
 
-async def run_examples(once: Example, **strategies: st.SearchStrategy[Any]) -> None:
+async def run_examples(
+    once: Example, count: int = EXAMPLES, **strategies: st.SearchStrategy[Any]
+) -> None:
     """Let hypothesis, which cannot await, try `once` with many values in this event loop."""
     loop = asyncio.get_running_loop()
 
-    @MANY
+    @settings(MANY, max_examples=count)
     @given(**strategies)
     def examples(**values: Any) -> None:
         asyncio.run_coroutine_threadsafe(once(**values), loop).result(3 * SECONDS)
@@ -134,3 +149,73 @@ async def test_no_answer_ends_a_sender() -> None:
             await until(lambda: remote not in sender._sessions)
 
         await run_examples(answered, sdp=descriptions(ANSWERS), lines=candidates())
+
+
+@contextlib.asynccontextmanager
+async def attacker() -> AsyncIterator[RTCPeerConnection]:
+    """A remote peer with a connection of its own, which stumbles unheard."""
+    connection = GuardedConnection(RTCConfiguration(iceServers=[]), lambda _error: None)
+    try:
+        yield connection
+    finally:
+        await ice.close(connection)
+
+
+async def connects(
+    peer: Member, connection: RTCPeerConnection, remote: str, text: str, kind: str
+) -> None:
+    """Let a remote peer connect as far as it gets: until its session ends, or media may flow."""
+    with contextlib.suppress(Exception):  # What it is told may fit nothing that it has said.
+        await connection.setRemoteDescription(RTCSessionDescription(text, kind))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CONNECTING_SECONDS):
+            while remote in peer._sessions and connection.connectionState != "connected":
+                await asyncio.sleep(0.01)
+    await asyncio.sleep(SETTLING_SECONDS)
+    assert not peer._tasks.over
+
+
+async def test_no_sender_that_connects_ends_a_receiver() -> None:
+    """What aiortc looks at only once a connection is there ends that connection alone."""
+    server = ScriptedTransport("receiver")
+    names = itertools.count()
+    async with nothing_left(), Receiver(server.link, transport=server) as receiver:
+
+        async def offered(bent: list[Change]) -> None:
+            remote = f"sender-{next(names)}"
+            server.say("peer-connected", peer="sender", id=remote, offers=False)
+            async with attacker() as connection:
+                connection.addTransceiver(MadePicture(128, 64, 15), "sendonly")
+                await connection.setLocalDescription()
+                offer = changed(connection.localDescription.sdp, bent)
+                await feed(receiver, server, remote, as_messages("offer", offer, []))
+                if remote in receiver._sessions:
+                    answer = await server.told("answer")
+                    await connects(receiver, connection, remote, answer["sdp"], "answer")
+                server.say("peer-disconnected", peer="sender", id=remote, reason="left")
+                await until(lambda: remote not in receiver.senders)
+
+        await run_examples(offered, EXAMPLES // CONNECTED_SHARE, bent=changes())
+
+
+async def test_no_receiver_that_connects_ends_a_sender() -> None:
+    """What aiortc looks at only once a connection is there ends that connection alone."""
+    server = ScriptedTransport("sender")
+    names = itertools.count()
+    picture = MadePicture(320, 240, 15)
+    async with nothing_left(), Sender(server.link, picture, transport=server) as sender:
+
+        async def answered(bent: list[Change]) -> None:
+            remote = f"receiver-{next(names)}"
+            server.say("peer-connected", peer="receiver", id=remote, offers=True)
+            offer = await server.told("offer")
+            async with attacker() as connection:
+                await connection.setRemoteDescription(RTCSessionDescription(offer["sdp"], "offer"))
+                await connection.setLocalDescription()
+                answer = changed(connection.localDescription.sdp, bent)
+                await feed(sender, server, remote, as_messages("answer", answer, []))
+                await connects(sender, connection, remote, "", "answer")
+                server.say("peer-disconnected", peer="receiver", id=remote, reason="left")
+                await until(lambda: remote not in sender._sessions)
+
+        await run_examples(answered, EXAMPLES // CONNECTED_SHARE, bent=changes())
