@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 LAYERS: list[set[str]] = [
-    {"turn.credentials", "turn.limits", "turn.stun", "turn.tasks"},
+    {"turn.credentials", "turn.limits", "turn.quiet", "turn.stun", "turn.tasks"},
     {"turn.servers", "turn.coturn", "turn.access", "turn.allocations"},
     {"turn.fields"},
     {"turn.requests"},
