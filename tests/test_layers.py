@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 LAYERS: list[set[str]] = [
-    {"turn.credentials", "turn.limits", "turn.stun", "turn.tasks"},
+    {"turn.credentials", "turn.limits", "turn.quiet", "turn.stun", "turn.tasks"},
     {"turn.servers", "turn.coturn", "turn.access", "turn.allocations"},
     {"turn.fields"},
     {"turn.requests"},
@@ -97,6 +97,8 @@ LAYERS: list[set[str]] = [
         "lenscast.peers.tasks",
         "lenscast.peers.encoder",
         "lenscast.peers.ice",
+        "lenscast.peers.connection",
+        "lenscast.peers.description",
     },
     {"lenscast.peers.session", "lenscast.peers.feed"},
     {"lenscast.peers.negotiation"},

@@ -28,7 +28,11 @@ from aioice.turn import (
     make_integrity_key,
 )
 
+from turn.quiet import keep_quiet
+
 T = TypeVar("T")
+
+keep_quiet()
 
 ANSWER_SECONDS = 3.0
 """How long each answer may take."""

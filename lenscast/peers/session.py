@@ -13,21 +13,16 @@ from typing import Any
 from aiortc import (
     RTCBundlePolicy,
     RTCConfiguration,
+    RTCIceCandidate,
     RTCIceServer,
-    RTCPeerConnection,
     RTCSessionDescription,
-)
-from aiortc.exceptions import (
-    InternalError,
-    InvalidAccessError,
-    InvalidStateError,
-    OperationError,
 )
 from aiortc.rtcconfiguration import RTCIceTransportPolicy
 from aiortc.rtcicetransport import parse_stun_turn_uri
-from aiortc.sdp import candidate_from_sdp
 
-from lenscast.peers import ice
+from lenscast.peers import description, ice
+from lenscast.peers.connection import GuardedConnection
+from lenscast.peers.description import BadDescription, Described
 from lenscast.peers.tasks import Tasks
 from signaling.room.messages import Answer, IceCandidate, IceServer, Offer
 
@@ -36,21 +31,6 @@ log = logging.getLogger(__name__)
 RENEWAL_SECONDS = 1.0
 """The least time between two sessions with one peer, when it asks for another one or they fail."""
 INBOX = 64
-
-# What aiortc raises on a description or candidate that it cannot read or use: its parser checks
-# with assert, int() and indexing (aiortc/sdp.py).
-_BAD_INPUT = (
-    AssertionError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-    InternalError,
-    InvalidAccessError,
-    InvalidStateError,
-    OperationError,
-)
-
 
 # What tells one connection from another: the session's id (RFC 8866 5.2), its certificates
 # (RFC 8122 5), and the name that each generation of ICE has (RFC 8839 5.4).
@@ -68,7 +48,7 @@ class Session:
     ----------
     peer_id: the remote peer's id.
     offers: whether this side makes the offers, and the other one answers.
-    connection: the RTCPeerConnection.
+    connection: its RTCPeerConnection.
     drop: ends this session; takes the reason to log, or None where none is needed.
     begun: when it began, in seconds of the event loop's clock.
     """
@@ -84,13 +64,15 @@ class Session:
     ) -> None:
         self.peer_id = peer_id
         self.offers = offers
-        self.connection = RTCPeerConnection(configuration)
+        self.connection = GuardedConnection(configuration, self._on_stumbled)
         self.drop = drop
         self.begun = asyncio.get_running_loop().time()
         self._tasks = tasks
         self._inbox: asyncio.Queue[Offer | Answer | IceCandidate] = asyncio.Queue(INBOX)
         self._helpers: list[asyncio.Task[None]] = []
         self._remote: frozenset[str] | None = None
+        self._offer: Described | None = None
+        self._candidates = 0
         self.connection.on("connectionstatechange", self._on_state)
 
     def hand(self, message: Offer | Answer | IceCandidate) -> None:
@@ -131,9 +113,14 @@ class Session:
         try:
             await ice.gather(self.connection)
             await self.connection.setLocalDescription()
-        except _BAD_INPUT as error:
-            raise SessionFailed(f"no description could be made ({type(error).__name__})") from error
-        return self.connection.localDescription.sdp
+            sdp = self.connection.localDescription.sdp
+        except Exception as error:  # aiortc checks some of what it was offered only now.
+            raise SessionFailed(f"no description could be made ({_name(error)})") from error
+        if self._offer is not None:
+            sdp = self._offer.answer(sdp)
+        if len(sdp.encode()) > description.MAX_BYTES:
+            raise SessionFailed("the description for it is longer than a server forwards")
+        return sdp
 
     async def apply(self, message: Offer | Answer) -> None:
         """Set the remote peer's description.
@@ -142,35 +129,53 @@ class Session:
         ------
         SessionFailed: it cannot be used.
         """
-        description = RTCSessionDescription(message.sdp, message.type)
         try:
-            await self.connection.setRemoteDescription(description)
-        except _BAD_INPUT as error:
-            raise _unusable(message, error) from error
-        except RuntimeError as error:
-            # aiortc looks for the codec of an fmtp line with next(). Where there is none a
-            # coroutine cannot let that StopIteration out as it is (PEP 479).
-            if not isinstance(error.__cause__, StopIteration):
-                raise
-            raise _unusable(message, error.__cause__) from error
+            described = description.read(message.sdp)
+        except BadDescription as error:
+            raise SessionFailed(f"its {message.type} is unusable: {error}") from error
+        try:
+            await self.connection.setRemoteDescription(
+                RTCSessionDescription(described.sdp, message.type)
+            )
+        except Exception as error:  # aiortc checks with assert, next() and whatever else.
+            raise SessionFailed(f"its {message.type} is unusable ({_name(error)})") from error
+        if isinstance(message, Offer):
+            self._offer = described
+        for candidate in described.candidates:
+            await self._add(candidate)
+        if described.complete:
+            await self._add(None)
 
     async def add(self, message: IceCandidate) -> None:
-        """Add a candidate. One that cannot be read is passed over: it does no harm."""
+        """Add a candidate. One that cannot be used is passed over: it does no harm."""
+        init = message.candidate
+        if init is None or not init["candidate"]:
+            await self._add(None)
+            return
+        place = init["sdpMid"], init["sdpMLineIndex"]
+        candidate = description.read_candidate(init["candidate"], *place)
+        if candidate is not None and place != (None, None):
+            await self._add(candidate)
+
+    async def _add(self, candidate: RTCIceCandidate | None) -> None:
+        if candidate is not None:
+            self._candidates += 1
+            if self._candidates > description.MAX_CANDIDATES:
+                return
         try:
-            await self.connection.addIceCandidate(_candidate(message))
-        except _BAD_INPUT as error:
-            log.info("passed over a candidate of %s (%s)", self.peer_id, type(error).__name__)
+            await self.connection.addIceCandidate(candidate)
+        except Exception as error:  # noqa: BLE001 - aioice's checks raise anything
+            log.info("passed over a candidate of %s (%s)", self.peer_id, _name(error))
 
     async def close(self) -> None:
         """Close the connection, within a second."""
         for helper in self._helpers:
             helper.cancel()
-        try:
-            await ice.close(self.connection)
-        except _BAD_INPUT as error:
-            # A description that bundles sections which it does not have leaves aiortc without a
-            # transport; it has stopped those that it had.
-            log.info("a connection with %s was broken (%s)", self.peer_id, type(error).__name__)
+        await ice.close(self.connection)
+
+    def _on_stumbled(self, error: BaseException) -> None:
+        log.info("in the background of a connection with %s: %s", self.peer_id, _name(error))
+        self.drop(f"what it sent could not be used ({_name(error)})")
 
     def _on_state(self) -> None:
         state = self.connection.connectionState
@@ -295,9 +300,11 @@ class Sessions:
         return RTCConfiguration(iceServers=servers, iceTransportPolicy=policy, bundlePolicy=bundle)
 
 
-def _unusable(message: Offer | Answer, error: BaseException) -> SessionFailed:
-    # The error's text may quote the SDP.
-    return SessionFailed(f"its {message.type} is unusable ({type(error).__name__})")
+def _name(error: BaseException) -> str:
+    """The kind of an error. Its text may quote what the remote peer sent, keys included."""
+    # A coroutine cannot let a StopIteration out as it is (PEP 479).
+    cause = error.__cause__
+    return type(cause if isinstance(cause, StopIteration) else error).__name__
 
 
 def _servers(entry: IceServer) -> list[RTCIceServer]:
@@ -315,13 +322,3 @@ def _readable(url: str) -> bool:
         log.warning("aiortc cannot use the ICE server %s", url)
         return False
     return True
-
-
-def _candidate(message: IceCandidate) -> Any:
-    init = message.candidate
-    if init is None or not init["candidate"]:
-        return None
-    candidate = candidate_from_sdp(init["candidate"].removeprefix("candidate:"))
-    candidate.sdpMid = init["sdpMid"]
-    candidate.sdpMLineIndex = init["sdpMLineIndex"]
-    return candidate

@@ -3,6 +3,7 @@
  * Goes over the data channel, to those that ask.
  */
 
+import { Bucket } from "../lib/media/bucket.js";
 import { MAX_CAPTURES, readMessage } from "../lib/stats/latency.js";
 
 /** @typedef {{ connection: RTCPeerConnection | null, tell: (text: string) => void }} Asking the part of a `Peer` that is used here */
@@ -11,10 +12,13 @@ import { MAX_CAPTURES, readMessage } from "../lib/stats/latency.js";
 const INTERVAL = 2_000;
 /** A receiver that has not asked for so long, in milliseconds, does not show figures, and gets no reports. */
 const SILENCE = 6_000;
+/** How many questions of one receiver are answered at once, and in a second. It asks 8 times at first, then once a second. */
+const ANSWER_BURST = 16;
+const ANSWER_RATE = 4;
 
 export class Reports {
   #preview;
-  /** @type {Map<Asking, number>} the time of its last question */
+  /** @type {Map<Asking, { at: number, bucket: Bucket }>} the time of its last question, and how many more it may ask */
   #asking = new Map();
   /** @type {number[]} capture times on this page's clock, in milliseconds, oldest first */
   #captures = [];
@@ -38,9 +42,16 @@ export class Reports {
       return;
     }
     const { sent } = message;
+    const asking = this.#asking.get(peer) ?? {
+      at: received,
+      bucket: new Bucket(ANSWER_BURST, ANSWER_RATE),
+    };
+    if (!asking.bucket.take()) {
+      return;
+    }
     const answer = { type: "clock", sent, received, answered: performance.now() };
     peer.tell(JSON.stringify(answer));
-    this.#asking.set(peer, received);
+    this.#asking.set(peer, { ...asking, at: received });
     this.#watch();
     if (this.#timer === 0) {
       void this.#round();
@@ -49,8 +60,8 @@ export class Reports {
 
   async #round() {
     const now = performance.now();
-    for (const [peer, asked] of this.#asking) {
-      if (now - asked > SILENCE) {
+    for (const [peer, { at }] of this.#asking) {
+      if (now - at > SILENCE) {
         this.#asking.delete(peer);
       }
     }

@@ -487,3 +487,52 @@ async def test_the_two_channels_do_not_mix(page: Page) -> None:
     await page.evaluate("() => { one.channel.say('said'); one.peer.tell('told'); }")
     await page.wait_for_function("() => two.said.length === 1 && told.length === 1")
     assert await page.evaluate("[two.said, told]") == [["said"], ["told"]]
+
+
+# Sends by a channel of `one` without asking whether it may, as no page of this project does.
+FLOOD = """async (count) => {
+    const send = RTCDataChannel.prototype.send;
+    const channels = {};
+    RTCDataChannel.prototype.send = function (text) {
+        channels[this.id] = this;
+        send.call(this, text);
+    };
+    window.told = [];
+    two.peer.options.message = (text) => told.push(text);
+    one.peer.tell("hello");
+    one.channel.say("hello");
+    channels[0].send("x".repeat(10_000));
+    const round = async (channel, number) => {
+        while (channel.bufferedAmount > 500_000) {
+            await new Promise((resolve) => setTimeout(resolve));
+        }
+        channel.send(String(number));
+    };
+    for (let number = 0; number < count; number++) {
+        await round(channels[0], number);
+        if (channels[1].readyState === "open") {
+            await round(channels[1], number);
+        }
+    }
+    const closed = () => channels[1].readyState !== "open";
+    while (!closed()) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+}"""
+
+
+async def test_who_floods_a_data_channel_is_not_heard(page: Page) -> None:
+    """Of what holds for the moment some is dropped, and all that is too long; where nothing may be
+    missing, the channel is closed. The connection goes on."""
+    await page.evaluate("one.peer.start()")
+    await page.wait_for_function("() => one.ready === 1 && two.ready === 1")
+    begun = await page.evaluate("performance.now()")
+    await page.evaluate(FLOOD, 10_000)
+    seconds = (await page.evaluate("performance.now()") - begun) / 1000
+    told, longest, said = await page.evaluate(
+        "[told.length, Math.max(...told.map((text) => text.length)), two.said.length]"
+    )
+    assert 100 < told <= 201 + 100 * seconds
+    assert longest <= 5
+    assert said <= 2001 + 200 * seconds
+    assert await page.evaluate("two.peer.connection.connectionState") == "connected"

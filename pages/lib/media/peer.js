@@ -7,6 +7,7 @@
  * both sides because one of them alone adds any; so a track is put in, replaced or taken out without negotiation.
  */
 
+import { Bucket } from "./bucket.js";
 import { OutgoingVideos, SCREEN } from "./video.js";
 
 /** @typedef {import("../signaling/protocol.js").Answer} Answer */
@@ -51,6 +52,11 @@ const MAX_EARLY_CANDIDATES = 64;
 const CHANNEL = { negotiated: true, id: 0, ordered: false, maxRetransmits: 0 };
 /** How much may wait in the channel, in bytes, before more is dropped. */
 const MAX_BUFFERED = 65_536;
+/** The longest message that is taken, in characters. The longest that the pages send is a report of 1,500. */
+const MAX_TOLD = 4_096;
+/** How many messages are taken at once, and in a second: more than pointers move. What exceeds it is dropped. */
+const TOLD_BURST = 200;
+const TOLD_RATE = 100;
 
 /** @type {RTCBundlePolicy} one path for all; the one thing of a connection that cannot be set later */
 const BUNDLE = "max-bundle";
@@ -323,8 +329,9 @@ export class Peer {
   /** @param {RTCPeerConnection} pc */
   #openChannel(pc) {
     const channel = pc.createDataChannel("lenscast", CHANNEL);
+    const bucket = new Bucket(TOLD_BURST, TOLD_RATE);
     channel.onmessage = ({ data }) => {
-      if (typeof data === "string") {
+      if (typeof data === "string" && data.length <= MAX_TOLD && bucket.take()) {
         this.options.message?.(data);
       }
     };

@@ -1,5 +1,7 @@
 /** What one page tells another and must arrive, in order: a data channel of its own, for a Peer that is given one. */
 
+import { Bucket } from "./bucket.js";
+
 /**
  * @typedef {object} ReliableHandlers
  * @property {(text: string) => void} said the remote page said something
@@ -15,6 +17,9 @@ const CHANNEL = { negotiated: true, id: 1 };
 const MAX_BUFFERED = 1_048_576;
 /** The longest message in bytes: what a peer takes that does not say how much it does (RFC 8841, 6.1). */
 const MAX_MESSAGE = 65_536;
+/** How many messages are taken at once, and in a second. */
+const HEARD_BURST = 2_000;
+const HEARD_RATE = 200;
 
 const utf8 = new TextEncoder();
 
@@ -64,9 +69,18 @@ export class ReliableChannel {
     channel.bufferedAmountLowThreshold = MAX_BUFFERED / 2;
     channel.onopen = () => this.#handlers.ready?.();
     channel.onbufferedamountlow = () => this.#emptied();
+    const bucket = new Bucket(HEARD_BURST, HEARD_RATE);
     channel.onmessage = ({ data }) => {
-      if (typeof data === "string") {
+      if (typeof data !== "string") {
+        return;
+      }
+      if (data.length <= MAX_MESSAGE && bucket.take()) {
         this.#handlers.said(data);
+      } else {
+        // What is said in order must not have gaps: there is no more of it until the next connection.
+        console.warn("The other side says too much; what it says is not heard any more.");
+        channel.close();
+        this.detach();
       }
     };
   }

@@ -25,6 +25,11 @@ import {
 
 /** How many samples of the sender's clock are taken at the start; after that, one with each reading. */
 const FIRST_SAMPLES = 8;
+/** How many questions may be without an answer; an older one is given up. */
+const MAX_ASKED = 8;
+/** The least time between two reports that are read, in milliseconds: comparing one takes several. A phone sends one
+ * every 2 s. */
+const REPORT_INTERVAL = 1_000;
 /** How long frames are watched after a reading, in milliseconds. */
 const ATTENTION = 3_000;
 /** How many frames are kept to compare with the sender's reports: more than 4 seconds. */
@@ -45,6 +50,8 @@ export class LatencyMeter {
   #frames = [];
   /** @type {{ report: SenderReport, at: number } | null} */
   #told = null;
+  /** @type {Set<number>} when each question was sent that has no answer yet */
+  #asked = new Set();
   /** @type {{ shift: number, doubt: number, at: number } | null} */
   #match = null;
   #wantedAt = -Infinity;
@@ -70,10 +77,17 @@ export class LatencyMeter {
     const arrived = performance.now();
     const message = readMessage(text);
     if (message?.type === "report") {
+      if (this.#told !== null && arrived - this.#told.at < REPORT_INTERVAL) {
+        return;
+      }
       this.#told = { report: message, at: arrived };
       this.#compare(message.captures, arrived);
     } else if (message && message.received !== null && message.answered !== null) {
       const { sent, received, answered } = message;
+      if (!this.#asked.delete(sent)) {
+        // Nobody asked, or it was answered already.
+        return;
+      }
       this.#clock.add(clockSample(sent, received, answered, arrived));
       if (this.#clock.samples < FIRST_SAMPLES) {
         this.#ask();
@@ -113,10 +127,16 @@ export class LatencyMeter {
     this.#times = new RtpTime();
     this.#frames = [];
     this.#told = this.#match = null;
+    this.#asked.clear();
   }
 
   #ask() {
-    this.#tell(JSON.stringify({ type: "clock", sent: performance.now() }));
+    const sent = performance.now();
+    this.#asked.add(sent);
+    for (const oldest of [...this.#asked].slice(0, -MAX_ASKED)) {
+      this.#asked.delete(oldest);
+    }
+    this.#tell(JSON.stringify({ type: "clock", sent }));
   }
 
   #watch() {

@@ -24,6 +24,10 @@ const LONGEST_WAY = 5_000;
 /** RTP's clock for video, in ticks per millisecond (RFC 3551, 5). */
 const TICKS = 90;
 const MAX_TEXT = 32;
+/** The latest time that a page can tell, in milliseconds since it was opened: three years. */
+const MAX_TIME = 1e11;
+/** The longest time that encoding a frame can take. */
+const MAX_ENCODE_TIME = 60_000;
 
 /** @typedef {{ offset: number, roundTrip: number, at: number }} ClockSample `offset`: remote minus local clock */
 /** @typedef {{ offset: number, error: number }} Aligned */
@@ -51,9 +55,11 @@ const MAX_TEXT = 32;
  */
 export function readMessage(text) {
   const raw = parse(text);
-  if (raw?.type === "clock" && typeof raw.sent === "number") {
-    const { sent } = raw;
-    return { type: "clock", sent, received: finite(raw.received), answered: finite(raw.answered) };
+  if (raw?.type === "clock") {
+    const sent = within(raw.sent, MAX_TIME);
+    const received = within(raw.received, MAX_TIME);
+    const answered = within(raw.answered, MAX_TIME);
+    return sent === null ? null : { type: "clock", sent, received, answered };
   }
   if (raw?.type !== "report") {
     return null;
@@ -63,11 +69,11 @@ export function readMessage(text) {
     type: "report",
     captures: captures
       .slice(-MAX_CAPTURES)
-      .filter(Number.isFinite)
+      .filter((at) => within(at, MAX_TIME) !== null)
       .sort((a, b) => a - b),
     limitation: word(raw.limitation),
     encoder: word(raw.encoder),
-    encodeTime: finite(raw.encodeTime),
+    encodeTime: within(raw.encodeTime, MAX_ENCODE_TIME),
     candidate: word(raw.candidate),
     protocol: word(raw.protocol),
   };
@@ -83,7 +89,8 @@ export function readMessage(text) {
 export function clockSample(sent, received, answered, arrived) {
   return {
     offset: (received - sent + answered - arrived) / 2,
-    roundTrip: Math.max(0, arrived - sent - (answered - received)),
+    // Negative where the other side says that it took longer to answer than this side waited.
+    roundTrip: arrived - sent - Math.max(0, answered - received),
     at: arrived,
   };
 }
@@ -97,9 +104,12 @@ export class RemoteClock {
     return this.#samples.length;
   }
 
-  /** @param {ClockSample} sample */
+  /** @param {ClockSample} sample one that cannot be true is left out: it would have the least delay of all */
   add(sample) {
-    this.#samples.push(sample);
+    if (sample.roundTrip < -ROUNDING) {
+      return;
+    }
+    this.#samples.push({ ...sample, roundTrip: Math.max(0, sample.roundTrip) });
     this.#samples.splice(0, this.#samples.length - MAX_SAMPLES);
   }
 
@@ -227,9 +237,9 @@ function parse(text) {
   }
 }
 
-/** @param {unknown} value @returns {number | null} */
-function finite(value) {
-  return typeof value === "number" && Number.isFinite(value) ? value : null;
+/** @param {unknown} value @param {number} most @returns {number | null} null unless it is a number from 0 to `most` */
+function within(value, most) {
+  return typeof value === "number" && value >= 0 && value <= most ? value : null;
 }
 
 /** @param {unknown} value @returns {string | null} */

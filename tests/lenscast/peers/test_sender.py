@@ -173,24 +173,6 @@ async def test_what_a_receiver_sends_does_no_harm(
     assert "no sdp" not in caplog.text
 
 
-async def test_an_answer_with_a_format_that_nothing_describes_does_no_harm(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """aiortc lets a StopIteration out on an fmtp line without an rtpmap; the sender goes on."""
-    caplog.set_level(logging.WARNING, "lenscast")
-    async with (
-        running_server(Config(), tmp_path) as server,
-        Sender(local_sender_link(server), small()) as sender,
-        SignalingClient(server.receiver_link) as bad,
-    ):
-        await next_of(bad, Offer)
-        await bad.send(Answer("v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=fmtp:96 x=1\r\n"))
-        async with Receiver(server.receiver_link) as good:
-            await asyncio.wait_for(good.frame(sender.id), SECONDS)
-        assert bad.registered.id not in sender._sessions
-    assert "its answer is unusable (StopIteration)" in caplog.text
-
-
 async def test_a_second_answer_is_passed_over(tmp_path: Path) -> None:
     """Whoever answers twice keeps its connection."""
     async with (

@@ -96,3 +96,27 @@ test("a report has at most 90 numbers in order and short texts, whatever the pee
   assert.equal(read.limitation, "y".repeat(32));
   assert.equal(read.encodeTime, null);
 });
+
+for (const sent of [1e308, -1, 1e12, "5"]) {
+  test(`a clock of ${sent} is no clock`, () => {
+    const message = { type: "clock", sent, received: 1, answered: 2 };
+    assert.equal(readMessage(JSON.stringify(message)), null);
+  });
+}
+
+test("times of a report that no page can tell are left out", () => {
+  const text = '{"type": "report", "captures": [1e308, -5, 7, 1e400], "encodeTime": 1e300}';
+  const read = readMessage(text);
+  assert.equal(read?.type, "report");
+  assert.deepEqual(read.captures, [7]);
+  assert.equal(read.encodeTime, null);
+});
+
+test("a clock that was read before it was asked for is not believed", () => {
+  const clock = new RemoteClock();
+  clock.add(clockSample(0, 60, 60, 100));
+  clock.add(clockSample(200, 1e10, 1e10 + 5_000, 300));
+  const aligned = clock.align(300);
+  assert(aligned);
+  assert(Math.abs(aligned.offset - 10) < 1, `${aligned.offset}`);
+});
