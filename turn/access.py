@@ -1,6 +1,6 @@
 """Who may use the embedded relay: credentials of this process, and nonces.
 
-Owns the secret and the set of peers that have credentials, and checks both.
+Owns the secret, and which peers have credentials and for which room; checks both.
 """
 
 import hashlib
@@ -37,17 +37,21 @@ class Access:
         self._clock = clock
         self._secret = secrets.token_bytes(32)
         self._nonce_secret = secrets.token_bytes(32)
-        self._peers: set[str] = set()
+        self._rooms: dict[str, str] = {}
 
-    def issue(self, peer_id: str, now: float) -> Credentials:
-        """Make credentials for one peer; `now` is Unix time in seconds."""
+    def issue(self, peer_id: str, room: str, now: float) -> Credentials:
+        """Make credentials for one peer of a room; `now` is Unix time in seconds."""
         credentials = ephemeral(self._secret, peer_id, now, self._lifetime)
-        self._peers.add(peer_id)
+        self._rooms[peer_id] = room
         return credentials
 
     def revoke(self, peer_id: str) -> None:
         """Refuse a peer from now on, until it gets new credentials."""
-        self._peers.discard(peer_id)
+        self._rooms.pop(peer_id, None)
+
+    def room_of(self, peer_id: str) -> str | None:
+        """Return the room for which a peer has credentials; None if it has none."""
+        return self._rooms.get(peer_id)
 
     def peer_of(self, username: bytes) -> str | None:
         """Return the peer that a user name names; None if that peer has no credentials.
@@ -55,7 +59,7 @@ class Access:
         Only the integrity of the request proves that the user name was really issued.
         """
         parts = _parts(username)
-        return parts[1] if parts and parts[1] in self._peers else None
+        return parts[1] if parts and parts[1] in self._rooms else None
 
     def is_expired(self, username: bytes) -> bool:
         """Whether a user name has expired."""

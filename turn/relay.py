@@ -11,6 +11,7 @@ from collections import Counter
 from turn import stun
 from turn.access import Access
 from turn.allocations import RELAY_ADDRESS, Allocation, Allocations, Client
+from turn.credentials import Credentials
 from turn.limits import RelayLimits
 from turn.requests import Requests, unknown_attributes
 from turn.stun import Attribute, Kind, Message, Method
@@ -68,6 +69,15 @@ class Relay:
         """Delete the allocation of a client that can no longer be reached."""
         if client.allocation is not None:
             self._table.remove(client.allocation)
+
+    def issue(self, peer_id: str, room: str, now: float) -> Credentials:
+        """Make credentials for one peer of a room; `now` is Unix time in seconds.
+
+        A peer is in one room at a time: what it had allocated for another one is deleted.
+        """
+        if self._access.room_of(peer_id) != room:
+            self._table.remove_all_of(peer_id)
+        return self._access.issue(peer_id, room, now)
 
     def revoke(self, peer_id: str) -> None:
         """Refuse a peer from now on, and delete its allocations."""

@@ -54,6 +54,7 @@ class _Signed:
     message: Message
     username: bytes
     peer_id: str
+    room: str
     now: float
 
 
@@ -110,7 +111,8 @@ class Requests:
         if not self._access.is_fresh(nonce, client.name, now):
             raise self._ask(438, client, now)
         peer_id = self._access.peer_of(username)
-        if peer_id is None:
+        room = None if peer_id is None else self._access.room_of(peer_id)
+        if peer_id is None or room is None:
             raise self._ask(401, client, now)
         key = self._access.key(username)
         if not message.is_signed_with(key):
@@ -121,7 +123,7 @@ class Requests:
         mine = allocation is not None and allocation.username == username
         if not mine and self._access.is_expired(username):
             raise self._ask(401, client, now)
-        return _Signed(client, message, username, peer_id, now), key
+        return _Signed(client, message, username, peer_id, room, now), key
 
     def _ask(self, code: int, client: Client, now: float) -> Refused:
         nonce = self._access.nonce(client.name, now)
@@ -143,7 +145,13 @@ class Requests:
             raise Refused(508)
         lifetime = self._lifetime(message)
         allocation = self._table.add(
-            request.client, request.peer_id, request.username, lifetime, now, even=even
+            request.client,
+            request.peer_id,
+            request.room,
+            request.username,
+            lifetime,
+            now,
+            even=even,
         )
         relayed = xor_address(RELAY_HOST, allocation.port, message.transaction)
         allocation.transaction = message.transaction
