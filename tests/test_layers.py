@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 LAYERS: list[set[str]] = [
     {"turn.credentials", "turn.limits", "turn.stun", "turn.tasks"},
-    {"turn.servers", "turn.coturn", "turn.access", "turn.allocations"},
+    {"turn.servers", "turn.coturn", "turn.access", "turn.allocations", "turn.amplification"},
     {"turn.fields"},
     {"turn.requests"},
     {"turn.relay"},

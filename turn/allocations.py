@@ -35,11 +35,13 @@ class Client(Protocol):
     ----------
     name: transport, address and port, as text.
     address: host and port, as this server sees them.
+    forgeable: whether somebody else may have written the address into a request.
     allocation: the client's allocation; the table sets it.
     """
 
     name: str
     address: tuple[str, int]
+    forgeable: bool
     allocation: "Allocation | None"
 
     def send(self, data: bytes | memoryview) -> bool:

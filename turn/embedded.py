@@ -7,6 +7,7 @@ import asyncio
 import logging
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
@@ -145,6 +146,11 @@ class EmbeddedTurn:
             return f"TURN: built in, UDP and TCP on port {self._port}."
         missing = ", ".join(sorted(self._unbound))
         return f"TURN: built in, TCP on port {self._port}; UDP too, but not at {missing}."
+
+    @property
+    def unsigned(self) -> Counter[str]:
+        """Requests over UDP that nobody had signed, since the start: "answered" and "withheld"."""
+        return self._relay.unsigned
 
     def figures(self) -> Figures:
         """Return counts: of allocations and connections now, of the others since the start."""

@@ -58,6 +58,14 @@ class _Signed:
     now: float
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, and whether the request was signed by somebody with credentials."""
+
+    data: bytes
+    signed: bool
+
+
 class Requests:
     """Answers requests.
 
@@ -78,8 +86,12 @@ class Requests:
             Method.CHANNEL_BIND: self._channel_bind,
         }
 
-    def answer(self, client: Client, message: Message, now: float) -> bytes | None:
-        """Return the answer to a request; None if the method is not one of a relay."""
+    def answer(self, client: Client, message: Message, now: float) -> Answer | None:
+        """Return the answer to a request; None if the method is not one of a relay.
+
+        The answer to one that is not signed is short: FINGERPRINT only where the request has it,
+        and no reason, which is for people alone (RFC 8489 14.8).
+        """
         handler = self._handlers.get(message.method)
         if handler is None and message.method != Method.BINDING:
             return None
@@ -90,15 +102,20 @@ class Requests:
                 _refuse_unknown(message)
                 attributes = [_mapped(client, message)]
             else:
-                signed, key = self._authenticate(client, message, now)
+                request, key = self._authenticate(client, message, now)
                 _refuse_unknown(message)
-                attributes = handler(signed)
+                attributes = handler(request)
         except Refused as refused:
             self.refusals[refused.code] += 1
             kind = Kind.ERROR
-            code = error_code(refused.code, REASONS[refused.code])
+            code = error_code(refused.code, REASONS[refused.code] if key else "")
             attributes = [(Attribute.ERROR_CODE, code), *refused.attributes]
-        return encode(message.method, kind, message.transaction, attributes, key)
+        signed = key is not None
+        fingerprint = signed or message.fingerprint
+        data = encode(
+            message.method, kind, message.transaction, attributes, key, fingerprint=fingerprint
+        )
+        return Answer(data, signed)
 
     def _authenticate(self, client: Client, message: Message, now: float) -> tuple[_Signed, bytes]:
         """Check a request as in RFC 8489 9.2.4, and return it with the key for its answer."""

@@ -42,6 +42,7 @@ class FakeClient:
         self.allocation: Allocation | None = None
         self.sent: list[bytes] = []
         self.is_slow = False
+        self.forgeable = name.startswith("udp")
 
     def send(self, data: bytes | memoryview) -> bool:
         """Keep the message, unless the client is slow."""
@@ -204,6 +205,7 @@ def signed(
     username: str | None = None,
     nonce: bytes | None = None,
     without: tuple[Attribute, ...] = (),
+    fingerprint: bool = True,
 ) -> bytes:
     """Make a signed request; the arguments replace the correct values."""
     credentials = [
@@ -213,7 +215,14 @@ def signed(
     ]
     kept = [pair for pair in credentials if pair[0] not in without]
     identity = transaction or secrets.token_bytes(12)
-    return stun.encode(method, Kind.REQUEST, identity, [*attributes, *kept], key or peer.key)
+    return stun.encode(
+        method,
+        Kind.REQUEST,
+        identity,
+        [*attributes, *kept],
+        key or peer.key,
+        fingerprint=fingerprint,
+    )
 
 
 def send_indication(port: int, data: bytes, *more: AttributeValue, host: str = RELAY_HOST) -> bytes:
