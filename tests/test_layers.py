@@ -51,6 +51,7 @@ LAYERS: list[set[str]] = [
     {"signaling.web.routes"},
     {"signaling.server"},
     {"signaling.doctor.findings", "signaling.doctor.visit"},
+    {"signaling.doctor.own_host"},
     {
         "signaling.doctor.ports",
         "signaling.doctor.relays",
