@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 LAYERS: list[set[str]] = [
     {"turn.credentials", "turn.limits", "turn.quiet", "turn.stun", "turn.tasks"},
-    {"turn.servers", "turn.coturn", "turn.access", "turn.allocations"},
+    {"turn.servers", "turn.coturn", "turn.access", "turn.allocations", "turn.amplification"},
     {"turn.fields"},
     {"turn.requests"},
     {"turn.relay"},
@@ -75,6 +75,7 @@ LAYERS: list[set[str]] = [
     {"signaling.web.routes"},
     {"signaling.server"},
     {"signaling.doctor.findings", "signaling.doctor.visit"},
+    {"signaling.doctor.own_host"},
     {
         "signaling.doctor.ports",
         "signaling.doctor.relays",

@@ -1,13 +1,13 @@
 """Who may use the embedded relay: credentials of this process, and nonces.
 
-Owns the secret and the set of peers that have credentials, and checks both.
+Owns the secret, and which peers have credentials and for which room; checks both.
 """
 
+import base64
 import hashlib
 import hmac
 import re
 import secrets
-import struct
 import time
 from collections.abc import Callable
 
@@ -16,7 +16,10 @@ from turn.credentials import Credentials, ephemeral, password
 REALM = "lenscast"
 
 _USERNAME = re.compile(r"([0-9]{1,15}):(.{1,256})", re.DOTALL)
-_MAC_BYTES = 12
+# Short, so that the answer with a nonce is at most twice as large as an Allocate request.
+_STAMP_BYTES = 3
+_STAMPS = 1 << (8 * _STAMP_BYTES)
+_MAC_BYTES = 6
 
 
 class Access:
@@ -37,17 +40,21 @@ class Access:
         self._clock = clock
         self._secret = secrets.token_bytes(32)
         self._nonce_secret = secrets.token_bytes(32)
-        self._peers: set[str] = set()
+        self._rooms: dict[str, str] = {}
 
-    def issue(self, peer_id: str, now: float) -> Credentials:
-        """Make credentials for one peer; `now` is Unix time in seconds."""
+    def issue(self, peer_id: str, room: str, now: float) -> Credentials:
+        """Make credentials for one peer of a room; `now` is Unix time in seconds."""
         credentials = ephemeral(self._secret, peer_id, now, self._lifetime)
-        self._peers.add(peer_id)
+        self._rooms[peer_id] = room
         return credentials
 
     def revoke(self, peer_id: str) -> None:
         """Refuse a peer from now on, until it gets new credentials."""
-        self._peers.discard(peer_id)
+        self._rooms.pop(peer_id, None)
+
+    def room_of(self, peer_id: str) -> str | None:
+        """Return the room for which a peer has credentials; None if it has none."""
+        return self._rooms.get(peer_id)
 
     def peer_of(self, username: bytes) -> str | None:
         """Return the peer that a user name names; None if that peer has no credentials.
@@ -55,7 +62,7 @@ class Access:
         Only the integrity of the request proves that the user name was really issued.
         """
         parts = _parts(username)
-        return parts[1] if parts and parts[1] in self._peers else None
+        return parts[1] if parts and parts[1] in self._rooms else None
 
     def is_expired(self, username: bytes) -> bool:
         """Whether a user name has expired."""
@@ -82,18 +89,19 @@ class Access:
     def is_fresh(self, nonce: bytes, client: str, now: float) -> bool:
         """Whether a nonce was made for this client, and recently enough."""
         try:
-            made = int(nonce[:8], 16)
+            stamp = base64.b64decode(nonce)[:_STAMP_BYTES]
         except ValueError:
             return False
+        made = int.from_bytes(stamp, "big")
         if not hmac.compare_digest(nonce, self._nonce(client, made)):
             return False
-        return 0 <= now - made < self._nonce_lifetime
+        return (int(now) - made) % _STAMPS < self._nonce_lifetime
 
     def _nonce(self, client: str, made: int) -> bytes:
-        # Cut to 32 bits, since the clock may start anywhere. `nonce` makes no negative stamp.
-        stamp = struct.pack("!I", made & 0xFFFFFFFF)
+        # The clock may start anywhere, and the stamp begins again after 194 days.
+        stamp = (made % _STAMPS).to_bytes(_STAMP_BYTES, "big")
         mac = hmac.digest(self._nonce_secret, stamp + client.encode(), "sha256")[:_MAC_BYTES]
-        return (stamp + mac).hex().encode()
+        return base64.b64encode(stamp + mac)
 
 
 def _parts(username: bytes) -> tuple[int, str] | None:

@@ -8,6 +8,8 @@ the letter, one permission would therefore open an allocation to everybody here.
 permission counts for the *peer* whose relayed address it names, and data passes only if both sides
 permit each other. A permission covers all relayed addresses of that peer, because Firefox asks once
 for each IP address, whatever the port.
+
+Data also passes only within a room: to other rooms, a port is like one that nobody has.
 """
 
 import secrets
@@ -33,11 +35,13 @@ class Client(Protocol):
     ----------
     name: transport, address and port, as text.
     address: host and port, as this server sees them.
+    forgeable: whether somebody else may have written the address into a request.
     allocation: the client's allocation; the table sets it.
     """
 
     name: str
     address: tuple[str, int]
+    forgeable: bool
     allocation: "Allocation | None"
 
     def send(self, data: bytes | memoryview) -> bool:
@@ -45,12 +49,13 @@ class Client(Protocol):
 
 
 class Owner:
-    """A peer that has allocations."""
+    """A peer that has allocations, all of them for one room."""
 
-    __slots__ = ("allocations", "bucket", "id")
+    __slots__ = ("allocations", "bucket", "id", "room")
 
-    def __init__(self, peer_id: str, bucket: TokenBucket) -> None:
+    def __init__(self, peer_id: str, room: str, bucket: TokenBucket) -> None:
         self.id = peer_id
+        self.room = room
         self.bucket = bucket
         self.allocations: set[Allocation] = set()
 
@@ -156,6 +161,7 @@ class Allocations:
         self,
         client: Client,
         peer_id: str,
+        room: str,
         username: bytes,
         lifetime: float,
         now: float,
@@ -167,7 +173,7 @@ class Allocations:
         if owner is None:
             rate = self._limits.bytes_per_second
             bucket = TokenBucket(rate, burst=rate, now=now)
-            owner = self._owners[peer_id] = Owner(peer_id, bucket)
+            owner = self._owners[peer_id] = Owner(peer_id, room, bucket)
         allocation = Allocation(client, owner, username, self._free_port(even), now + lifetime)
         self._by_port[allocation.port] = allocation
         owner.allocations.add(allocation)
@@ -248,7 +254,7 @@ class Allocations:
         """Compute the route from an allocation to a relayed port."""
         target = self._by_port.get(port)
         nowhere = Route(None, None, float("inf"), self.version)
-        if target is None or target.expires <= now:
+        if target is None or target.expires <= now or target.owner.room != source.owner.room:
             return nowhere
         until = min(
             source.expires,

@@ -44,6 +44,7 @@ LINGER_SECONDS = 1.0
 """How long to wait for late packets after sending the last one."""
 
 _LEAVE_SECONDS = 0.5
+_PORTS_TRIED = 10  # Until one is not among the relay's.
 _LIFETIME = 600  # In seconds; the shortest that servers grant (RFC 8656 7.2).
 
 # RFC 7064 and RFC 7065. One bad URL makes a browser refuse the whole configuration.
@@ -231,6 +232,80 @@ async def refuses_strangers(
         guess.attributes |= {"USERNAME": username, "REALM": realm, "NONCE": nonce}
         guess.add_message_integrity(make_integrity_key(username, realm, secrets.token_urlsafe()))
         await _refused(client, guess, "with a wrong password")
+
+
+async def reaches_this_host(
+    server: ServerUrl,
+    username: str | None,
+    password: str | None,
+    *,
+    besides: range,
+    tls: ssl.SSLContext | None = None,
+) -> str | None:
+    """Find out whether clients of a relay can send to any UDP port of this host.
+
+    Parameters
+    ----------
+    username, password: the credentials; None if the server's entry has none.
+    besides: the relay's own ports, which clients must reach.
+    tls: the same as for `mapped_address`.
+
+    Returns
+    -------
+    This host's address that they reach; None if they do not, or if the relay is on another host.
+
+    Raises
+    ------
+    CheckError: there was no allocation.
+    """
+    async with _client(server, username, password, tls) as client:
+        with _errors_as_faults():
+            host, _port = await _answer(client, client.connect())
+        listener = _listener(host, besides)
+        if listener is None:
+            return None
+        knock = _Knock()
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(lambda: knock, sock=listener)
+        try:
+            # This asks for the permission first, which a relay may refuse (403).
+            await _answer(client, client.send_data(knock.word, listener.getsockname()))
+            await asyncio.wait_for(knock.heard.wait(), LINGER_SECONDS)
+        except (stun.TransactionError, CheckError, TimeoutError):
+            return None
+        finally:
+            transport.close()
+    return str(host)
+
+
+class _Knock(asyncio.DatagramProtocol):
+    """Waits for one packet."""
+
+    def __init__(self) -> None:
+        self.word = secrets.token_bytes(16)
+        self.heard = asyncio.Event()
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if data == self.word:
+            self.heard.set()
+
+
+def _listener(host: str, besides: range) -> socket.socket | None:
+    """A UDP socket on a free port of this host; None if the address is another host's."""
+    for _ in range(_PORTS_TRIED):
+        listener = socket.socket(
+            socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM
+        )
+        try:
+            listener.bind((host, 0))
+        except OSError:
+            listener.close()
+            return None
+        if listener.getsockname()[1] not in besides:
+            listener.setblocking(False)
+            return listener
+        listener.close()
+    return None
 
 
 async def _refused(client: "_Client", request: stun.Message, how: str) -> stun.Message:

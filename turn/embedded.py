@@ -7,6 +7,7 @@ import asyncio
 import logging
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
@@ -55,8 +56,8 @@ class EmbeddedTurn:
         self._tls = tls
         self._behind_proxy = behind_proxy
         self._clock = clock
-        self._access = Access(credential_seconds, limits.nonce_lifetime, unix_clock)
-        self._relay = Relay(self._access, limits)
+        access = Access(credential_seconds, limits.nonce_lifetime, unix_clock)
+        self._relay = Relay(access, limits)
         self._tcp = TcpConnections(self._relay, limits, clock)
         self._udp: dict[str, UdpEndpoint] = {}
         self._unbound: set[str] = set()
@@ -110,16 +111,17 @@ class EmbeddedTurn:
         """Serve TURN over TLS after the handshake; `first` has already been read."""
         self._tcp.accept_stream(stream, first)
 
-    def issue(self, peer_id: str, origin: str, now: float) -> Grant:
+    def issue(self, peer_id: str, room: str, origin: str, now: float) -> Grant:
         """Return the relay, at the address where this peer reached its page, with credentials.
 
         Parameters
         ----------
         peer_id: the peer that gets them.
+        room: the room that it is in; it reaches nobody outside it.
         origin: scheme, host and port of the page, as that peer reached it.
         now: Unix time in seconds.
         """
-        credentials = self._access.issue(peer_id, now)
+        credentials = self._relay.issue(peer_id, room, now)
         host, udp_port, tcp_port = self._reached_by(origin)
         urls = [
             f"turn:{host}:{udp_port}?transport=udp",
@@ -144,6 +146,11 @@ class EmbeddedTurn:
             return f"TURN: built in, UDP and TCP on port {self._port}."
         missing = ", ".join(sorted(self._unbound))
         return f"TURN: built in, TCP on port {self._port}; UDP too, but not at {missing}."
+
+    @property
+    def unsigned(self) -> Counter[str]:
+        """Requests over UDP that nobody had signed, since the start: "answered" and "withheld"."""
+        return self._relay.unsigned
 
     def figures(self) -> Figures:
         """Return counts: of allocations and connections now, of the others since the start."""

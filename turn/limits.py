@@ -17,6 +17,8 @@ class RelayLimits:
     tcp_connections_per_address: at the same time, counting only connections without an
         allocation. The others have shown credentials, and many may come from behind one NAT.
     tcp_buffer_bytes: how much may wait for one TCP client; packets beyond that are dropped.
+    large_answers_per_second, large_answers: to requests over UDP that nobody has signed, for each
+        network; the second one is for bursts. Large are those of more than twice the request.
     tcp_idle: seconds that a TCP connection may stay without an allocation.
     default_lifetime, max_lifetime: of allocations, in seconds.
     permission_lifetime, channel_lifetime, nonce_lifetime: in seconds.
@@ -30,6 +32,8 @@ class RelayLimits:
     tcp_connections: int = 500
     tcp_connections_per_address: int = 64
     tcp_buffer_bytes: int = 262_144
+    large_answers_per_second: float = 50
+    large_answers: int = 500
     tcp_idle: float = 30
     default_lifetime: int = 600
     max_lifetime: int = 3600

@@ -11,6 +11,8 @@ from collections import Counter
 from turn import stun
 from turn.access import Access
 from turn.allocations import RELAY_ADDRESS, Allocation, Allocations, Client
+from turn.amplification import Amplification
+from turn.credentials import Credentials
 from turn.limits import RelayLimits
 from turn.requests import Requests, unknown_attributes
 from turn.stun import Attribute, Kind, Message, Method
@@ -36,10 +38,13 @@ class Relay:
         self._access = access
         self._table = Allocations(limits)
         self._requests = Requests(self._table, access, limits)
+        self._amplification = Amplification(limits)
         self._packets = 0
         self._bytes = 0
         self.drops: Counter[str] = Counter()
         """Counts packets that were not relayed, by reason."""
+        self.unsigned: Counter[str] = Counter(answered=0, withheld=0)
+        """Counts requests over UDP that nobody had signed, by what was done with them."""
 
     def receive(self, client: Client, data: memoryview, now: float) -> None:
         """Process one datagram, or one whole message of a TCP stream.
@@ -58,9 +63,7 @@ class Relay:
         if message is None:
             self.drops["malformed"] += 1
         elif message.kind == Kind.REQUEST:
-            answer = self._requests.answer(client, message, now)
-            if answer is not None and not client.send(answer):
-                self.drops["slow"] += 1
+            self._request(client, message, len(data), now)
         elif message.kind == Kind.INDICATION and message.method == Method.SEND:
             self._send_indication(client, message, now)
 
@@ -68,6 +71,15 @@ class Relay:
         """Delete the allocation of a client that can no longer be reached."""
         if client.allocation is not None:
             self._table.remove(client.allocation)
+
+    def issue(self, peer_id: str, room: str, now: float) -> Credentials:
+        """Make credentials for one peer of a room; `now` is Unix time in seconds.
+
+        A peer is in one room at a time: what it had allocated for another one is deleted.
+        """
+        if self._access.room_of(peer_id) != room:
+            self._table.remove_all_of(peer_id)
+        return self._access.issue(peer_id, room, now)
 
     def revoke(self, peer_id: str) -> None:
         """Refuse a peer from now on, and delete its allocations."""
@@ -85,8 +97,22 @@ class Relay:
             "packets": self._packets,
             "bytes": self._bytes,
             "drops": dict(self.drops),
+            "unsigned": dict(self.unsigned),
             "refusals": {str(code): n for code, n in sorted(self._requests.refusals.items())},
         }
+
+    def _request(self, client: Client, message: Message, size: int, now: float) -> None:
+        answer = self._requests.answer(client, message, now)
+        if answer is None:
+            return
+        if client.forgeable and not answer.signed:
+            host, _port = client.address
+            if not self._amplification.allows(host, size, len(answer.data), now):
+                self.unsigned["withheld"] += 1
+                return
+            self.unsigned["answered"] += 1
+        if not client.send(answer.data):
+            self.drops["slow"] += 1
 
     def _channel_data(self, client: Client, data: memoryview, now: float) -> None:
         """Relay ChannelData (RFC 8656 12.6)."""

@@ -54,7 +54,16 @@ class _Signed:
     message: Message
     username: bytes
     peer_id: str
+    room: str
     now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, and whether the request was signed by somebody with credentials."""
+
+    data: bytes
+    signed: bool
 
 
 class Requests:
@@ -77,8 +86,12 @@ class Requests:
             Method.CHANNEL_BIND: self._channel_bind,
         }
 
-    def answer(self, client: Client, message: Message, now: float) -> bytes | None:
-        """Return the answer to a request; None if the method is not one of a relay."""
+    def answer(self, client: Client, message: Message, now: float) -> Answer | None:
+        """Return the answer to a request; None if the method is not one of a relay.
+
+        The answer to one that is not signed is short: FINGERPRINT only where the request has it,
+        and no reason, which is for people alone (RFC 8489 14.8).
+        """
         handler = self._handlers.get(message.method)
         if handler is None and message.method != Method.BINDING:
             return None
@@ -89,15 +102,20 @@ class Requests:
                 _refuse_unknown(message)
                 attributes = [_mapped(client, message)]
             else:
-                signed, key = self._authenticate(client, message, now)
+                request, key = self._authenticate(client, message, now)
                 _refuse_unknown(message)
-                attributes = handler(signed)
+                attributes = handler(request)
         except Refused as refused:
             self.refusals[refused.code] += 1
             kind = Kind.ERROR
-            code = error_code(refused.code, REASONS[refused.code])
+            code = error_code(refused.code, REASONS[refused.code] if key else "")
             attributes = [(Attribute.ERROR_CODE, code), *refused.attributes]
-        return encode(message.method, kind, message.transaction, attributes, key)
+        signed = key is not None
+        fingerprint = signed or message.fingerprint
+        data = encode(
+            message.method, kind, message.transaction, attributes, key, fingerprint=fingerprint
+        )
+        return Answer(data, signed)
 
     def _authenticate(self, client: Client, message: Message, now: float) -> tuple[_Signed, bytes]:
         """Check a request as in RFC 8489 9.2.4, and return it with the key for its answer."""
@@ -110,7 +128,8 @@ class Requests:
         if not self._access.is_fresh(nonce, client.name, now):
             raise self._ask(438, client, now)
         peer_id = self._access.peer_of(username)
-        if peer_id is None:
+        room = None if peer_id is None else self._access.room_of(peer_id)
+        if peer_id is None or room is None:
             raise self._ask(401, client, now)
         key = self._access.key(username)
         if not message.is_signed_with(key):
@@ -121,7 +140,7 @@ class Requests:
         mine = allocation is not None and allocation.username == username
         if not mine and self._access.is_expired(username):
             raise self._ask(401, client, now)
-        return _Signed(client, message, username, peer_id, now), key
+        return _Signed(client, message, username, peer_id, room, now), key
 
     def _ask(self, code: int, client: Client, now: float) -> Refused:
         nonce = self._access.nonce(client.name, now)
@@ -143,7 +162,13 @@ class Requests:
             raise Refused(508)
         lifetime = self._lifetime(message)
         allocation = self._table.add(
-            request.client, request.peer_id, request.username, lifetime, now, even=even
+            request.client,
+            request.peer_id,
+            request.room,
+            request.username,
+            lifetime,
+            now,
+            even=even,
         )
         relayed = xor_address(RELAY_HOST, allocation.port, message.transaction)
         allocation.transaction = message.transaction

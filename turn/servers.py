@@ -26,12 +26,13 @@ class Grant:
 class TurnServers(Protocol):
     """Gives ICE servers to peers, and revokes them."""
 
-    def issue(self, peer_id: str, origin: str, now: float) -> Grant:
+    def issue(self, peer_id: str, room: str, origin: str, now: float) -> Grant:
         """Return the ICE servers for one peer.
 
         Parameters
         ----------
         peer_id: the peer that gets them.
+        room: the room that it is in.
         origin: scheme, host and port of the page, as that peer reached it.
         now: Unix time in seconds.
         """
@@ -47,7 +48,7 @@ class TurnServers(Protocol):
 class NoTurn:
     """No ICE servers at all."""
 
-    def issue(self, peer_id: str, origin: str, now: float) -> Grant:
+    def issue(self, peer_id: str, room: str, origin: str, now: float) -> Grant:
         """Return an empty grant."""
         return Grant((), None)
 
@@ -70,7 +71,7 @@ class StaticServers:
 
     ice_servers: Sequence[IceServer] = field(repr=False)
 
-    def issue(self, peer_id: str, origin: str, now: float) -> Grant:
+    def issue(self, peer_id: str, room: str, origin: str, now: float) -> Grant:
         """Return a copy of the list."""
         return Grant(tuple(copy.deepcopy(server) for server in self.ice_servers), None)
 
@@ -98,7 +99,7 @@ class Coturn:
     secret: bytes | str = field(repr=False)
     lifetime: float
 
-    def issue(self, peer_id: str, origin: str, now: float) -> Grant:
+    def issue(self, peer_id: str, room: str, origin: str, now: float) -> Grant:
         """Return coturn's URLs with new credentials for this peer."""
         credentials = ephemeral(self.secret, peer_id, now, self.lifetime)
         server: IceServer = {

@@ -88,6 +88,7 @@ class Message:
     attributes: in their order, without MESSAGE-INTEGRITY, everything after it, and FINGERPRINT.
     integrity: the value of MESSAGE-INTEGRITY, not checked yet; None if there is none.
     covered: the bytes that it covers.
+    fingerprint: whether there was a FINGERPRINT; it was right.
     """
 
     method: int
@@ -96,6 +97,7 @@ class Message:
     attributes: list[AttributeValue]
     integrity: bytes | None
     covered: bytes
+    fingerprint: bool
 
     def get(self, kind: Attribute) -> bytes | None:
         """Return the first attribute of a type; later ones do not count (RFC 8489 14)."""
@@ -122,6 +124,7 @@ def parse(data: bytes) -> Message | None:
     attributes: list[AttributeValue] = []
     integrity: bytes | None = None
     covered = b""
+    fingerprint = False
     position = HEADER_BYTES
     while position < len(data):
         # The rest is a multiple of 4 and not 0, so there are at least four bytes.
@@ -134,6 +137,7 @@ def parse(data: bytes) -> Message | None:
             after = position + _FINGERPRINT_BYTES
             if size != 4 or after != len(data) or value != _fingerprint(data[:position]):
                 return None
+            fingerprint = True
         elif integrity is not None:
             pass  # The integrity does not cover it, so it cannot be trusted (RFC 8489 14.5).
         elif kind == Attribute.MESSAGE_INTEGRITY:
@@ -145,7 +149,15 @@ def parse(data: bytes) -> Message | None:
             attributes.append((kind, value))
         position = end + -size % 4
     kind_bits = Kind(number & _KIND_BITS)
-    return Message(number & _METHOD_BITS, kind_bits, data[8:20], attributes, integrity, covered)
+    return Message(
+        number & _METHOD_BITS,
+        kind_bits,
+        data[8:20],
+        attributes,
+        integrity,
+        covered,
+        fingerprint,
+    )
 
 
 def encode(
@@ -154,15 +166,23 @@ def encode(
     transaction: bytes,
     attributes: Iterable[AttributeValue],
     key: bytes | None = None,
+    *,
+    fingerprint: bool = True,
 ) -> bytes:
-    """Write a message with FINGERPRINT, and with MESSAGE-INTEGRITY if there is a key."""
+    """Write a message, with MESSAGE-INTEGRITY if there is a key.
+
+    Parameters
+    ----------
+    fingerprint: whether to add FINGERPRINT.
+    """
     header = struct.pack("!HH4s12s", method | kind, 0, MAGIC_COOKIE, transaction)
     data = header + b"".join(attribute(number, value) for number, value in attributes)
     if key is not None:
         covered = _with_length(data, len(data) + _INTEGRITY_BYTES)
         digest = hmac.digest(key, covered, "sha1")
         data += attribute(Attribute.MESSAGE_INTEGRITY, digest)
-    data += attribute(Attribute.FINGERPRINT, _fingerprint(data))
+    if fingerprint:
+        data += attribute(Attribute.FINGERPRINT, _fingerprint(data))
     return _with_length(data, len(data))
 
 

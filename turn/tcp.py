@@ -34,6 +34,8 @@ class NotStun(Exception):
 class TcpClient:
     """One connection."""
 
+    forgeable = False  # The handshake has shown that the address is right.
+
     def __init__(self, stream: IOStream, address: tuple[str, int], transport: str) -> None:
         self.stream = stream
         self.address = address

@@ -29,6 +29,7 @@ class UdpClient:
     """A client's address, and the socket that it uses."""
 
     __slots__ = ("_socket", "_to", "address", "allocation", "name")
+    forgeable = True
 
     def __init__(self, through: socket.socket, source: tuple[str, int]) -> None:
         self._socket = through

@@ -23,7 +23,8 @@ async def _serve() -> None:
     port = _free_port()
     await relay.start([], port, 0)
     origin = f"http://127.0.0.1:{port}"
-    servers = [relay.issue(peer, origin, time.time()).ice_servers[0] for peer in ("one", "other")]
+    grants = [relay.issue(peer, "room", origin, time.time()) for peer in ("one", "other")]
+    servers = [grant.ice_servers[0] for grant in grants]
     logins = [(server["username"], server["credential"]) for server in servers]
     print(json.dumps({"port": port, "logins": logins}), flush=True)
     ended = asyncio.Event()

@@ -56,7 +56,7 @@ async def problems(server: SignalingServer, folder: Path) -> list[str]:
     now = time.time()
     try:
         offers = [
-            Offer(server.turn.issue(peer, origin, now).ice_servers, origin == phone)
+            Offer(server.turn.issue(peer, peer, origin, now).ice_servers, origin == phone)
             for origin in origins
         ]
         context = certificates.trusting(settings, folder)

@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from signaling.doctor import own_host
 from signaling.doctor.findings import Finding, broken, note, ok
 from signaling.doctor.visit import is_loopback
 from turn import checks
@@ -80,11 +81,24 @@ async def check(
     for one in seen:
         findings += _findings(one, mode)
     findings = list(dict.fromkeys(findings))  # A `turn:` and a `stun:` URL may mean one server.
+    if mode == "coturn":
+        findings += await _own_host(seen)
     if any(one.entry.server.relays and isinstance(one.relay, Measurement) for one in seen) and not (
         any(one.strangers for one in seen)
     ):
         findings.append(ok("TURN password", "no relay accepts clients without the right password"))
     return findings
+
+
+async def _own_host(seen: Sequence[_Seen]) -> list[Finding]:
+    """What a coturn on this computer lets its clients reach here; once for each coturn."""
+    working = {
+        one.entry.server.host: one.entry for one in seen if isinstance(one.relay, Measurement)
+    }
+    found = await asyncio.gather(
+        *(own_host.check(one.server, one.username, one.password) for one in working.values())
+    )
+    return [finding for findings in found for finding in findings]
 
 
 def _entries(offers: Sequence[Offer], mode: str) -> tuple[list[_Entry], list[Finding]]:

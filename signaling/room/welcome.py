@@ -60,7 +60,7 @@ class Welcome:
     def ice_servers(self, peer: Peer) -> tuple[IceServer, ...]:
         """Fresh ICE servers, with credentials that are renewed after half their life."""
         now = self._unix_time()
-        grant = self._turn.issue(peer.id, peer.origin, now)
+        grant = self._turn.issue(peer.id, peer.room.code, peer.origin, now)
         peer.refresh_at = None if grant.expires is None else now + (grant.expires - now) / 2
         return grant.ice_servers
 

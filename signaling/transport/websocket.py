@@ -27,10 +27,6 @@ FRAME_FACTOR = 4
 """How many times the message limit Tornado takes before it closes with 1009: up to there the
 client gets an error message and keeps its connection."""
 
-FRAME_BATCH = 32
-"""Frames of one client taken in one go; then others have their turn on the event loop."""
-
-_NO_STATUS = 1005  # RFC 6455 7.1.5: a close frame came, and no code in it.
 _CONTROL_FRAME_BYTES = 4096  # What pings, pongs and the close frame may add to one message.
 _CLOSE_REASON_BYTES = 123  # RFC 6455 5.5: a control frame carries 125 bytes, 2 are the code.
 
@@ -89,7 +85,7 @@ class SocketHandler(WebSocketHandler):
         """Tornado's choice, with what it does not tell."""
         chosen = super().get_websocket_protocol()
         if isinstance(chosen, WebSocketProtocol13):
-            return _Protocol(self, mask_outgoing=False, params=chosen.params)
+            return StrictProtocol(self, mask_outgoing=False, params=chosen.params)
         return chosen
 
     def _own(self, work: "asyncio._CoroutineLike[None]", name: str) -> None:
@@ -157,22 +153,3 @@ class SocketHandler(WebSocketHandler):
     def _close(self, ending: Ending) -> None:
         self._closed_here = True
         self.close(ending.code, ending.reason[:_CLOSE_REASON_BYTES])
-
-
-class _Protocol(StrictProtocol):
-    """Tornado's, which gives no code both for a close frame without one and for no close frame,
-    and takes hundreds of frames before others have their turn (before 6.6 all that wait)."""
-
-    _frames = 0
-
-    async def _receive_frame(self) -> None:
-        await super()._receive_frame()
-        self._frames += 1
-        if self._frames % FRAME_BATCH == 0:
-            await asyncio.sleep(0)
-
-    def _handle_message(self, opcode: int, data: bytes) -> "asyncio.Future[None] | None":
-        handled = super()._handle_message(opcode, data)
-        if opcode == 0x8 and self.close_code is None:
-            self.close_code = _NO_STATUS
-        return handled

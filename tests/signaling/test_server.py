@@ -1,15 +1,18 @@
 """The server as a whole: its two ports, links, HTTPS, and health."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import ssl
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aioice import stun
-from aioice.turn import create_turn_endpoint
+from aioice.turn import TurnClientUdpProtocol, create_turn_endpoint
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 
 from signaling import config
@@ -19,6 +22,7 @@ from signaling.setup_error import SetupError
 from tests.running_server import running_server
 from tests.signaling.transport.client import client
 from tests.signaling.transport.raw import SECONDS
+from tests.turn.coturn_server import Inbox
 
 
 async def get(url: str, folder: Path | None = None) -> HTTPResponse:
@@ -172,7 +176,9 @@ async def test_turn_over_tls_is_offered_and_works_with_a_certificate_of_one_s_ow
     }
     settings = config.from_values({"server": files, "access": "open"})
     async with running_server(settings, tmp_path / "own") as server:
-        grant = server.turn.issue("peer", f"https://127.0.0.1:{server.port}", time.time())
+        grant = server.turn.issue(
+            "peer", server.room, f"https://127.0.0.1:{server.port}", time.time()
+        )
         relay = grant.ice_servers[0]
         assert relay["urls"][2] == f"turns:127.0.0.1:{server.port}?transport=tcp"
         transport, _protocol = await create_turn_endpoint(
@@ -188,6 +194,53 @@ async def test_turn_over_tls_is_offered_and_works_with_a_certificate_of_one_s_ow
         async with asyncio.timeout(SECONDS):
             while server.health()["relay"]["allocations"]:
                 await asyncio.sleep(0.02)
+
+
+async def test_the_relay_keeps_rooms_apart(tmp_path: Path) -> None:
+    """Two peers of different rooms that permit each other exchange nothing through the relay; two
+    of the same room do.
+    """
+    async with (
+        running_server(config.from_values({"access": "open"}), tmp_path) as server,
+        client(server.receiver_link) as ann,
+        client(server.receiver_link) as bob,
+        client(server.receiver_link) as eve,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        ends = []
+        for peer, room in ((ann, "one"), (bob, "one"), (eve, "other")):
+            told = (await peer.register("sender", room=room))["turnConfig"]["iceServers"][0]
+            ends.append(await stack.enter_async_context(relay_client(server, told)))
+        addresses = [await end.connect() for end in ends]
+        inbox = ends[0].receiver = Inbox()
+        for other in (1, 2):
+            await ends[0].send_data(b"open", addresses[other])  # Binds a channel, so permits it.
+            await ends[other].send_data(b"other room" if other == 2 else b"my room", addresses[0])
+        await ends[2].send_data(b"other room", addresses[0])
+        await ends[1].send_data(b"last", addresses[0])
+        async with asyncio.timeout(SECONDS):
+            arrived = [(await inbox.received.get())[0] for _ in range(2)]
+        assert arrived == [b"my room", b"last"]
+        drops = server.health()["relay"]["drops"]
+        assert drops == {"no permission": 4}
+
+
+@contextlib.asynccontextmanager
+async def relay_client(
+    server: SignalingServer, told: dict[str, Any]
+) -> AsyncIterator[TurnClientUdpProtocol]:
+    """A client of the relay with what a peer was told; it has no allocation yet."""
+    to = ("127.0.0.1", server.port)
+    transport, protocol = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: TurnClientUdpProtocol(to, told["username"], told["credential"], 600, 500),
+        remote_addr=to,
+    )
+    try:
+        yield protocol
+    finally:
+        if protocol.relayed_address is not None:
+            await protocol.delete()
+        transport.close()
 
 
 async def test_a_new_address_gets_into_the_certificate_while_running(

@@ -24,7 +24,7 @@ def test_coturn_s_secret_is_read_from_its_file(tmp_path: Path) -> None:
     direct = config.from_values(
         {"turn": {"mode": "coturn", "coturn": {"urls": urls, "secret": "hush"}}}
     )
-    issued = [turn_servers(c).issue("p", "https://x", 1e6) for c in (by_file, direct)]
+    issued = [turn_servers(c).issue("p", "room", "https://x", 1e6) for c in (by_file, direct)]
     assert issued[0] == issued[1]
 
 

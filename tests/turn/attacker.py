@@ -43,7 +43,7 @@ class Attacker:
     """
 
     def __init__(self, turn: EmbeddedTurn) -> None:
-        grant = turn.issue("attacker", f"http://{HOST}", time.time())
+        grant = turn.issue("attacker", "room", f"http://{HOST}", time.time())
         server = grant.ice_servers[0]
         credentials = Credentials(server["username"], server["credential"], 0)
         self.peer = Peer(FakeClient(), credentials)

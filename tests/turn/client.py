@@ -42,6 +42,7 @@ class FakeClient:
         self.allocation: Allocation | None = None
         self.sent: list[bytes] = []
         self.is_slow = False
+        self.forgeable = name.startswith("udp")
 
     def send(self, data: bytes | memoryview) -> bool:
         """Keep the message, unless the client is slow."""
@@ -90,9 +91,9 @@ class Harness:
         """Make a client at an address of its own."""
         return FakeClient(f"udp 198.51.100.7 {next(self._ports)}")
 
-    def peer(self, peer_id: str) -> Peer:
+    def peer(self, peer_id: str, room: str = "room") -> Peer:
         """Make a client with credentials and a nonce, but without an allocation."""
-        credentials = self.access.issue(peer_id, UNIX_TIME + self.now - 1000)
+        credentials = self.relay.issue(peer_id, room, UNIX_TIME + self.now - 1000)
         peer = Peer(self.stranger(), credentials)
         self.renew_nonce(peer)
         return peer
@@ -127,9 +128,9 @@ class Harness:
             assert answer.is_signed_with(peer.key)
         return answer
 
-    def allocated(self, peer_id: str, *more: AttributeValue) -> Peer:
+    def allocated(self, peer_id: str, *more: AttributeValue, room: str = "room") -> Peer:
         """Make a peer with an allocation."""
-        peer = self.peer(peer_id)
+        peer = self.peer(peer_id, room)
         self.allocate(peer, *more)
         return peer
 
@@ -204,6 +205,7 @@ def signed(
     username: str | None = None,
     nonce: bytes | None = None,
     without: tuple[Attribute, ...] = (),
+    fingerprint: bool = True,
 ) -> bytes:
     """Make a signed request; the arguments replace the correct values."""
     credentials = [
@@ -213,7 +215,14 @@ def signed(
     ]
     kept = [pair for pair in credentials if pair[0] not in without]
     identity = transaction or secrets.token_bytes(12)
-    return stun.encode(method, Kind.REQUEST, identity, [*attributes, *kept], key or peer.key)
+    return stun.encode(
+        method,
+        Kind.REQUEST,
+        identity,
+        [*attributes, *kept],
+        key or peer.key,
+        fingerprint=fingerprint,
+    )
 
 
 def send_indication(port: int, data: bytes, *more: AttributeValue, host: str = RELAY_HOST) -> bytes:
@@ -254,9 +263,9 @@ class RunningTurn:
     host: str
     port: int
 
-    def credentials(self, peer_id: str) -> tuple[str, str]:
-        """Return a user name and a password for a peer."""
-        grant = self.turn.issue(peer_id, f"http://{self.host}:{self.port}", time.time())
+    def credentials(self, peer_id: str, room: str = "room") -> tuple[str, str]:
+        """Return a user name and a password for a peer of a room."""
+        grant = self.turn.issue(peer_id, room, f"http://{self.host}:{self.port}", time.time())
         return grant.ice_servers[0]["username"], grant.ice_servers[0]["credential"]
 
 

@@ -121,7 +121,9 @@ async def test_a_good_relay_passes_every_check(tmp_path: Path) -> None:
 async def test_allocations_are_given_back(tmp_path: Path) -> None:
     """A check leaves no allocation behind that would count against the relay's limits."""
     async with running_server(Config(), tmp_path) as server:
-        grant = server.turn.issue("doctor", f"http://127.0.0.1:{server.local_port}", time.time())
+        grant = server.turn.issue(
+            "doctor", "room", f"http://127.0.0.1:{server.local_port}", time.time()
+        )
         relay = grant.ice_servers[0]
         for url in relay["urls"]:
             good = (relay["username"], relay["credential"])

@@ -69,7 +69,7 @@ async def told(**options: Any) -> AsyncIterator[EmbeddedTurn]:
 async def test_urls(origin: str, host: str, udp: int, tcp: int) -> None:
     """The relay's URLs name the address where the peer reached its page, UDP first."""
     async with told() as turn:
-        relay, stun_server = turn.issue("ann", origin, 1000).ice_servers
+        relay, stun_server = turn.issue("ann", "room", origin, 1000).ice_servers
     assert relay["urls"] == [
         f"turn:{host}:{udp}?transport=udp",
         f"turn:{host}:{tcp}?transport=tcp",
@@ -90,15 +90,15 @@ async def test_urls_behind_a_proxy(origin: str, host: str, udp: int, tcp: int) -
     is.
     """
     async with told(behind_proxy=True) as turn:
-        urls = turn.issue("ann", origin, 1000).ice_servers[0]["urls"]
+        urls = turn.issue("ann", "room", origin, 1000).ice_servers[0]["urls"]
     assert urls == [f"turn:{host}:{udp}?transport=udp", f"turn:{host}:{tcp}?transport=tcp"]
 
 
 async def test_urls_with_tls() -> None:
     """TURN over TLS comes last, and never on the local port, which has no TLS."""
     async with told(tls=True) as turn:
-        far = turn.issue("ann", "https://192.0.2.1:8443", 1000).ice_servers[0]["urls"]
-        near = turn.issue("ann", "http://localhost:8080", 1000).ice_servers[0]["urls"]
+        far = turn.issue("ann", "room", "https://192.0.2.1:8443", 1000).ice_servers[0]["urls"]
+        near = turn.issue("ann", "room", "http://localhost:8080", 1000).ice_servers[0]["urls"]
     assert far[2:] == ["turns:192.0.2.1:8443?transport=tcp"]
     assert near[2:] == []
 
@@ -107,7 +107,7 @@ async def test_grants() -> None:
     """Credentials belong to the peer and expire, and no secret is shown."""
     async with told() as turn:
         servers: TurnServers = turn
-        grant = servers.issue("ann", "https://192.0.2.1:8443", 1000)
+        grant = servers.issue("ann", "room", "https://192.0.2.1:8443", 1000)
         relay = grant.ice_servers[0]
         assert relay["username"] == "1600:ann"
         assert grant.expires == 1600

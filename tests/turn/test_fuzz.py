@@ -49,7 +49,7 @@ BY = pytest.mark.parametrize("by", ["udp", "tcp", "tls"])
 @contextlib.asynccontextmanager
 async def behaved(server: SignalingServer, by: str, peer_id: str) -> AsyncIterator[TurnClient]:
     """A real aioice client, with an allocation that it deletes at the end."""
-    grant = relay_of(server).issue(peer_id, f"http://{HOST}", time.time())
+    grant = relay_of(server).issue(peer_id, "room", f"http://{HOST}", time.time())
     user, password = (grant.ice_servers[0][name] for name in ("username", "credential"))
     to = (HOST, server.port)
     loop = asyncio.get_running_loop()

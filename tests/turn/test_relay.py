@@ -190,6 +190,35 @@ def test_a_stranger_can_send_nothing(harness: Harness) -> None:
     assert harness.figure("drops") == {"no allocation": 2}
 
 
+def test_rooms_are_apart(harness: Harness) -> None:
+    """Two peers of different rooms reach each other in no way, even if both permit it; a port of
+    another room is answered like one that nobody has.
+    """
+    ann = harness.allocated("ann", room="one")
+    eve = harness.allocated("eve", room="other")
+    for me, other, number in ((ann, eve, A), (eve, ann, B)):
+        harness.permit(me, other)
+        harness.bind(me, number, other)
+    ann.client.sent.clear()
+    eve.client.sent.clear()
+    harness.give(ann.client, send_indication(eve.port, b"x"))
+    harness.give(ann.client, channel_data(A, b"x"))
+    harness.give(eve.client, channel_data(B, b"x"))
+    assert ann.client.sent == eve.client.sent == []
+    assert harness.figure("drops") == {"no permission": 3}
+
+
+def test_a_peer_in_another_room_begins_anew(harness: Harness) -> None:
+    """A peer that gets credentials for another room loses what it had allocated; for the same room
+    it keeps it.
+    """
+    ann, _bob = pair(harness)
+    harness.peer("ann")
+    assert ann.client.allocation is not None
+    harness.peer("ann", room="other")
+    assert ann.client.allocation is None
+
+
 @pytest.mark.parametrize("ending", ["revoke", "forget", "refresh"])
 def test_a_way_ends_with_either_allocation(harness: Harness, ending: str) -> None:
     """When either allocation ends, in whatever way, nothing arrives any more, even on a route in

@@ -146,7 +146,7 @@ def test_any_order_of_events(actions: list[tuple[str, int, int, float]]) -> None
     for action, i, j, wait in actions:
         me, other = peers[i], peers[j]
         harness.now += wait
-        me.credentials = harness.access.issue(f"p{i}", harness.now + 1.7e9 - 1000)
+        me.credentials = harness.access.issue(f"p{i}", "room", harness.now + 1.7e9 - 1000)
         harness.renew_nonce(me)
         for peer in peers:
             peer.client.sent.clear()

@@ -42,7 +42,7 @@ def seconds(answer: Message) -> int:
 
 
 def test_binding_tells_the_client_s_address(harness: Harness) -> None:
-    """Any client learns its own address, with a fingerprint and without credentials."""
+    """Any client learns its own address, without credentials."""
     client = FakeClient("udp 203.0.113.5 5555")
     answer = harness.exchange(client, request(Method.BINDING))
     assert answer is not None
@@ -60,14 +60,22 @@ def test_binding_of_an_ipv6_client(harness: Harness) -> None:
         assert value == stun.xor_address(told, 5555, answer.transaction)
 
 
-def test_every_answer_ends_in_a_fingerprint(harness: Harness) -> None:
-    """Successes and errors end in a fingerprint, as needed on a port that serves more than STUN."""
+@pytest.mark.parametrize("fingerprint", [True, False])
+def test_an_answer_has_a_fingerprint_where_the_request_has_one(
+    harness: Harness, fingerprint: bool
+) -> None:
+    """Successes and errors end in a fingerprint if the request did, or if they are signed."""
     client = harness.stranger()
     for method in (Method.BINDING, Method.ALLOCATE):
-        harness.give(client, request(method))
-        packet = client.take()
-        assert packet is not None
-        assert packet[-8:-4] == b"\x80\x28\0\4"
+        asked = stun.encode(method, Kind.REQUEST, bytes(12), [], fingerprint=fingerprint)
+        answer = harness.exchange(client, asked)
+        assert answer is not None
+        assert answer.fingerprint == fingerprint
+    ann = harness.allocated("ann")
+    asked = signed(ann, Method.REFRESH, fingerprint=fingerprint)
+    answer = harness.exchange(ann.client, asked)
+    assert answer is not None
+    assert answer.fingerprint
 
 
 @pytest.mark.parametrize(

@@ -22,14 +22,14 @@ KINDS: list[NoTurn | StaticServers | Coturn] = [
 
 def test_none_issues_nothing() -> None:
     """Without TURN, a peer gets no servers, and the grant never expires."""
-    grant = NoTurn().issue("p1", "laptop.local", 1000)
+    grant = NoTurn().issue("p1", "room", "laptop.local", 1000)
     assert grant.ice_servers == ()
     assert grant.expires is None
 
 
 def test_static_issues_the_list() -> None:
     """Everybody gets the fixed list unchanged, and the grant never expires."""
-    grant = StaticServers(STATIC).issue("p1", "laptop.local", 1000)
+    grant = StaticServers(STATIC).issue("p1", "room", "laptop.local", 1000)
     assert list(grant.ice_servers) == STATIC
     assert grant.expires is None
 
@@ -37,13 +37,15 @@ def test_static_issues_the_list() -> None:
 def test_static_list_cannot_be_changed_through_a_grant() -> None:
     """Changing one grant does not change the next one."""
     servers = StaticServers(STATIC)
-    servers.issue("p1", "laptop.local", 1000).ice_servers[1]["urls"].append("turn:evil.example")
-    assert list(servers.issue("p2", "laptop.local", 1000).ice_servers) == STATIC
+    servers.issue("p1", "room", "laptop.local", 1000).ice_servers[1]["urls"].append(
+        "turn:evil.example"
+    )
+    assert list(servers.issue("p2", "room", "laptop.local", 1000).ice_servers) == STATIC
 
 
 def test_coturn_issues_credentials_for_the_peer() -> None:
     """coturn's URLs come with credentials for this peer, which expire after the lifetime."""
-    grant = Coturn(URLS, "top-secret", 3600).issue("p1", "laptop.local", 1000.5)
+    grant = Coturn(URLS, "top-secret", 3600).issue("p1", "room", "laptop.local", 1000.5)
     credentials = ephemeral("top-secret", "p1", 1000.5, 3600)
     assert grant.ice_servers == (
         {"urls": URLS, "username": "4600:p1", "credential": credentials.password},
@@ -54,7 +56,7 @@ def test_coturn_issues_credentials_for_the_peer() -> None:
 def test_coturn_credentials_are_renewed() -> None:
     """Each grant is valid for the whole lifetime from the time of its issue."""
     servers = Coturn(URLS, "top-secret", 60)
-    assert [servers.issue("p", "h", now).expires for now in (0, 30)] == [60, 90]
+    assert [servers.issue("p", "room", "h", now).expires for now in (0, 30)] == [60, 90]
 
 
 @pytest.mark.parametrize("servers", KINDS, ids=lambda kind: type(kind).__name__)
@@ -66,7 +68,7 @@ def test_one_interface(servers: TurnServers, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(time, "time", no_clock)
     monkeypatch.setattr(time, "monotonic", no_clock)
-    assert servers.issue("p1", "h", 1000) == servers.issue("p1", "h", 1000)
+    assert servers.issue("p1", "room", "h", 1000) == servers.issue("p1", "room", "h", 1000)
     servers.revoke("p1")
     servers.revoke("never seen")
 
@@ -85,6 +87,6 @@ def test_secrets_are_not_shown() -> None:
     """The text form of servers and grants holds no secret, user name or credential."""
     password = ephemeral("top-secret", "p1", 0, 3600).password
     for kind in KINDS:
-        shown = repr(kind) + repr(kind.issue("p1", "h", 0)) + kind.describe()
+        shown = repr(kind) + repr(kind.issue("p1", "room", "h", 0)) + kind.describe()
         for hidden in ("top-secret", "hush", "ann", password):
             assert hidden not in shown

@@ -267,8 +267,8 @@ async def test_tcp_with_allocation_stays_open() -> None:
         with connected(served) as client:
             one = next(iter(served._tasks))
             access = relay._access
-            access.issue("ann", 0)
-            allocation = relay._table.add(one, "ann", b"user", 100, 0)
+            access.issue("ann", "room", 0)
+            allocation = relay._table.add(one, "ann", "room", b"user", 100, 0)
             for clock[0] in (31, 62, 99):
                 served.sweep(clock[0])
             relay._table.remove(allocation)
@@ -286,7 +286,7 @@ async def test_tcp_disconnect_deletes_the_allocation() -> None:
     """
     async with connections() as (served, relay, _):
         client = connected(served)
-        relay._table.add(next(iter(served._tasks)), "ann", b"user", 100, 0)
+        relay._table.add(next(iter(served._tasks)), "ann", "room", b"user", 100, 0)
         assert relay.figures()["allocations"] == 1
         client.close()
         await until(lambda: relay.figures()["allocations"] == 0)
@@ -332,7 +332,7 @@ async def test_tcp_with_allocation_does_not_count_for_its_address() -> None:
     async with connections(tcp_connections_per_address=1) as (served, relay, _):
         with connected(served), contextlib.ExitStack() as stack:
             for number in range(3):
-                relay._table.add(list(served._tasks)[-1], f"peer {number}", b"user", 100, 0)
+                relay._table.add(list(served._tasks)[-1], f"peer {number}", "room", b"user", 100, 0)
                 client = stack.enter_context(connected(served))
                 client.send(BINDING)
                 assert await received(client)

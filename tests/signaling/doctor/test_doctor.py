@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import ifaddr
+import psutil
 import pytest
 
 from signaling import doctor
 from signaling import server as server_module
 from signaling.config import Config, Server, Turn, from_values
-from signaling.doctor import network, ports, visit
+from signaling.doctor import network, own_host, ports, visit
 from signaling.doctor.findings import Finding, Verdict
 from signaling.doctor.ports import PortState
 from signaling.host import addresses, tls
@@ -434,6 +435,51 @@ async def test_another_secret_than_coturns(tmp_path: Path) -> None:
     assert "turn.coturn.secret" in said
     assert "static-auth-secret" in said
     assert "not the same" not in said
+
+
+@needs_turnserver
+async def test_a_system_that_hides_who_listens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where only root may see the sockets, the line says so, and it says what clients reach."""
+
+    def refused(_kind: str) -> None:
+        raise psutil.AccessDenied
+
+    monkeypatch.setattr("psutil.net_connections", refused)
+    async with running_coturn(tmp_path) as coturn:
+        findings = await doctor.examine(settings(turn=using(coturn)), tmp_path)
+    said = only(findings, "coturn's host", Verdict.NOTE)
+    assert "127.0.0.1" in said
+    assert "only root" in said
+
+
+async def test_sockets_that_take_packets_from_anybody() -> None:
+    """Of this computer's UDP sockets, those count that other programs have open at an address or at
+    all of them, and that are not tied to one other address.
+    """
+    script = (
+        "import socket; "
+        "made = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(4)]; "
+        "at = ('127.0.0.1', '0.0.0.0', '127.0.0.2', '127.0.0.1'); "
+        "[one.bind((host, 0)) for one, host in zip(made, at)]; "
+        "made[3].connect(('127.0.0.1', 9)); "
+        "print(*(s.getsockname()[1] for s in made), flush=True); input()"
+    )
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", script),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), 20)
+        said = " ".join(own_host.listening("127.0.0.1", besides=3478))
+    finally:
+        await process.communicate(b"\n")
+    assert [f"(port {port})" in said for port in line.decode().split()] == [
+        *(True, True, False, False)
+    ]
 
 
 @needs_network

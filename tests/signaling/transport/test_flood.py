@@ -341,7 +341,7 @@ def flood_stun(port: int) -> Flood:
 
 async def allocate(server: SignalingServer) -> None:
     """A new client gets a relayed address and gives it back."""
-    grant = server.turn.issue("newcomer", server.receiver_link, time.time())
+    grant = server.turn.issue("newcomer", server.room, server.receiver_link, time.time())
     user, password = (grant.ice_servers[0][name] for name in ("username", "credential"))
     to = (HOST, server.port)
     connection, protocol = await asyncio.get_running_loop().create_connection(
