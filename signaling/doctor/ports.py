@@ -13,9 +13,14 @@ from tornado.iostream import StreamBufferFullError
 from signaling.doctor import visit
 from signaling.doctor.findings import Finding, broken, ok
 from signaling.setup_error import SetupError
+from signaling.web.headers import security_headers
 from signaling.web.port import bind
 
 _MAX_ANSWER = 65536
+
+_MARK = "Permissions-Policy"
+_OURS = security_headers("")[_MARK]
+"""A header that every answer of Lenscast has, and hardly any other program's."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,8 @@ async def _health(origin: str) -> dict[str, str] | None:
             decompress_response=False,  # Before 6.6, Tornado limits only what is received.
         )
         said = json.loads(answer.body)
-        if said == {"status": "ok"}:  # What strangers are told, and who asks by a LAN address.
+        if said == {"status": "ok"} and answer.headers.get(_MARK) == _OURS:
+            # What strangers are told, and so is who asks by a LAN address.
             return {"name": "Lenscast", "turn": ""}
         found = {"name": f"Lenscast {said['version']}", "turn": str(said["turn"])}
         return found if said["status"] == "ok" else None

@@ -248,17 +248,17 @@ async def test_a_new_address_gets_into_the_certificate_while_running(
 ) -> None:
     """When the laptop changes networks, the certificate is renewed and the links change."""
     monkeypatch.setattr("signaling.server.TICK_SECONDS", 0.05)
-    found = ["192.0.2.2"]
+    found = ["192.168.1.2"]
     monkeypatch.setattr("signaling.host.addresses.lan_addresses", lambda: list(found))
     async with running_server(Config(), tmp_path) as server:
         before = await certificate_names(server, tmp_path)
-        found[:] = ["198.51.100.7"]
+        found[:] = ["10.0.0.7"]
         async with asyncio.timeout(SECONDS):
             while (after := await certificate_names(server, tmp_path)) == before:
                 await asyncio.sleep(0.02)
-        assert "198.51.100.7" not in before
-        assert "198.51.100.7" in after
-        assert server.sender_link.startswith("https://198.51.100.7:")
+        assert "10.0.0.7" not in before
+        assert "10.0.0.7" in after
+        assert server.sender_link.startswith("https://10.0.0.7:")
 
 
 async def test_the_relay_follows_a_new_address(

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -21,7 +22,7 @@ import pytest
 from signaling import doctor
 from signaling import server as server_module
 from signaling.config import Config, Server, Turn, from_values
-from signaling.doctor import network, own_host, ports, visit
+from signaling.doctor import certificates, network, own_host, ports, visit
 from signaling.doctor.findings import Finding, Verdict
 from signaling.doctor.ports import PortState
 from signaling.host import addresses, tls
@@ -285,6 +286,8 @@ async def test_a_running_server_whose_certificate_lacks_the_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The certificate was made before the network came; a restart fixes it."""
+    tls.local_ca_context(tmp_path, addresses.lan_addresses(), datetime.now(UTC))
+    (tmp_path / "server.pem").unlink()
     with monkeypatch.context() as before:
         before.setattr(addresses, "lan_addresses", list)
         server = SignalingServer(settings(), tmp_path)
@@ -298,6 +301,46 @@ async def test_a_running_server_whose_certificate_lacks_the_address(
     said = only(findings, "certificate")
     assert said.startswith(f"it is not valid for {addresses.lan_addresses()[0]}")
     assert said.endswith("Restart Lenscast to get one that includes this address.")
+
+
+@needs_network
+async def test_an_authority_that_may_not_sign_for_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A public address that came later needs another authority, and the line says how."""
+    monkeypatch.setattr(addresses, "lan_addresses", lambda: ["10.0.0.7"])
+    SignalingServer(settings(), tmp_path)
+    monkeypatch.setattr(addresses, "lan_addresses", lambda: ["203.0.113.7"])
+    shown = ssl.SSLCertVerificationError()
+    shown.verify_code = 64
+    found = certificates._bad("203.0.113.7", shown, True, tmp_path)
+    assert found.verdict is Verdict.BROKEN
+    assert "may not sign for it" in found.remedy
+    assert f"remove ca.pem and ca-key.pem from {tmp_path}" in found.remedy
+
+
+@needs_network
+async def test_an_authority_that_expires_soon(tmp_path: Path) -> None:
+    """Thirty days before its end, the line says when that is and what to do."""
+    then = datetime.now(UTC) - timedelta(days=710)
+    tls.local_ca_context(tmp_path, addresses.lan_addresses(), then)
+    findings = await doctor.examine(settings(), tmp_path)
+    assert broken(findings) == set()
+    said = only(findings, "certificate", Verdict.NOTE)
+    assert f"expires on {then + timedelta(days=729):%Y-%m-%d} (in 18 days)" in said
+    assert "phones that trusted the old one must trust the new one" in said
+    assert f"remove ca.pem and ca-key.pem from {tmp_path}" in said
+
+
+@needs_network
+async def test_a_lenscast_server_is_known_at_a_lan_address_too(tmp_path: Path) -> None:
+    """There it tells strangers no version, but it is still no other program."""
+    own = addresses.lan_addresses()[0]
+    async with running_server(settings(server={"host": own}), tmp_path) as server:
+        found = await ports.look(own, server.port, "server.port")
+    assert found.finding.verdict is Verdict.OK
+    assert found.finding.text == "Lenscast is running on it"
+    assert found.origin == f"https://{own}:{server.port}"
 
 
 @needs_network
