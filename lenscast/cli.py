@@ -80,12 +80,18 @@ def _add_coturn(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("folder", metavar="DIR", type=Path, help="the folder; created if needed")
+    parser.add_argument(
+        "--digest",
+        metavar="sha256:...",
+        help="run exactly this image in the container (docs/turn.md)",
+    )
     parser.set_defaults(run=_coturn)
 
 
 def _coturn(arguments: argparse.Namespace) -> int:
     try:
-        written = coturn.write(arguments.folder, addresses.lan_addresses() or ["127.0.0.1"])
+        own = addresses.lan_addresses() or ["127.0.0.1"]
+        written = coturn.write(arguments.folder, own, digest=arguments.digest)
     except (coturn.CoturnError, OSError) as error:
         print(f"lenscast: {error}", file=sys.stderr)
         return 2

@@ -6,6 +6,7 @@ Their text comes from the templates turnserver.conf and compose.yaml beside this
 import contextlib
 import json
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -15,10 +16,12 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from string import Template
 
+IMAGE = "coturn/coturn:4.13.1"
 MIN_RELAY_PORT = 49160
 MAX_RELAY_PORT = 49359
 USER_QUOTA = 64
 _NOBODY = 65534
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")  # OCI Image Format 1.1, "Digests".
 
 
 class CoturnError(Exception):
@@ -59,6 +62,7 @@ def write(
     max_port: int = MAX_RELAY_PORT,
     uid: int | None = None,
     gid: int | None = None,
+    digest: str | None = None,
 ) -> CoturnFiles:
     """Write turnserver.conf, compose.yaml and secret: all three or none.
 
@@ -72,11 +76,12 @@ def write(
     min_port, max_port: the first and last UDP port for relayed addresses, one per allocation.
     uid, gid: the user and group that run the container and own turnserver.conf. Default: the
         caller, or `nobody` if the caller is root.
+    digest: of the container's image, as in `sha256:` and 64 digits; None: whatever its tag names.
 
     Raises
     ------
     CoturnExists: one of the files exists already; nothing was changed.
-    CoturnError: the addresses or ports cannot be used.
+    CoturnError: the addresses, the ports or the digest cannot be used.
     OSError: a file cannot be written.
     """
     known = _parse(addresses)
@@ -84,6 +89,7 @@ def write(
     if relay is None:
         raise CoturnError("coturn relays over IPv4: give an IPv4 address of this host.")
     _check_ports(port, min_port, max_port)
+    image = _image(digest)
     owner = _owner(uid, gid)
 
     directory = directory.absolute()
@@ -107,7 +113,12 @@ def write(
     _place(
         [
             (conf_path, conf, 0o600, owner),
-            (compose_path, _fill("compose.yaml", uid=owner[0], gid=owner[1]), 0o644, None),
+            (
+                compose_path,
+                _fill("compose.yaml", image=image, uid=owner[0], gid=owner[1]),
+                0o644,
+                None,
+            ),
             (secret_path, secret, 0o600, None),
         ]
     )
@@ -135,6 +146,16 @@ def _check_ports(port: int, min_port: int, max_port: int) -> None:
         )
     if min_port <= port <= max_port:
         raise CoturnError(f"Port {port} is one of the relay ports {min_port} to {max_port}.")
+
+
+def _image(digest: str | None) -> str:
+    if digest is None:
+        return IMAGE
+    if not _DIGEST.fullmatch(digest):
+        raise CoturnError(
+            f"{digest!r} is not the digest of an image: sha256: and 64 digits, 0 to f."
+        )
+    return f"{IMAGE}@{digest}"
 
 
 def _owner(uid: int | None, gid: int | None) -> tuple[int, int]:

@@ -240,8 +240,25 @@ def test_compose(tmp_path: Path) -> None:
     assert service["entrypoint"] == ["turnserver", "-c", mount["target"]]
 
 
+DIGEST = "sha256:" + "5a" * 32
+
+
+def test_an_image_with_a_digest(tmp_path: Path) -> None:
+    """With a digest, the container runs exactly that image; the tag says which release it is."""
+    service = compose(coturn.write(tmp_path, ["192.0.2.7"], digest=DIGEST))
+    assert service["image"] == f"{coturn.IMAGE}@{DIGEST}"
+
+
+@pytest.mark.parametrize("digest", ["", "latest", DIGEST[:-1], DIGEST.upper(), f"{DIGEST}\nx: y"])
+def test_no_digest(tmp_path: Path, digest: str) -> None:
+    """What is no digest is refused, and nothing is written."""
+    with pytest.raises(coturn.CoturnError, match="digest"):
+        coturn.write(tmp_path / "new", ["192.0.2.7"], digest=digest)
+    assert not (tmp_path / "new").exists()
+
+
 def test_document(tmp_path: Path) -> None:
-    """docs/turn.md names the ports and limits that are written."""
+    """docs/turn.md names the ports, limits and image that are written."""
     files = coturn.write(tmp_path, ["192.0.2.7"])
     text = (Path(__file__).parents[2] / "docs" / "turn.md").read_text()
     (low,), (high,), (port,) = (
@@ -249,6 +266,7 @@ def test_document(tmp_path: Path) -> None:
     )
     assert f"| {low} to {high} | UDP |" in text
     assert f"| {port} | UDP and TCP |" in text
+    assert f"docker buildx imagetools inspect {coturn.IMAGE} " in text
     (user,), (total,), (rate,) = (
         values(files, name) for name in ("user-quota", "total-quota", "max-bps")
     )
