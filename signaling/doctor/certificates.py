@@ -12,7 +12,7 @@ from signaling.config import Config
 from signaling.doctor import visit
 from signaling.doctor.findings import Finding, broken, note, ok
 from signaling.host import addresses, tls
-from signaling.server import ANY_ADDRESS
+from signaling.link_maker import ANY_ADDRESS
 
 SOON_DAYS = 14
 _CHECK = "certificate"

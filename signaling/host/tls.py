@@ -90,6 +90,23 @@ def ca_certificate(folder: Path) -> bytes:
     return certificate.public_bytes(Encoding.PEM)
 
 
+def forget_authority(folder: Path) -> None:
+    """Remove the CA, its key, and the certificate that it has signed, so that the next
+    `local_ca_context` makes new ones.
+
+    Raises SetupError if a file cannot be removed.
+    """
+    # The key first: without it nothing is signed with what is left, should this be cut short.
+    for name in ("ca-key.pem", "ca.pem", "server.pem", "server-key.pem"):
+        try:
+            (folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise SetupError(
+                f"{folder / name} cannot be removed: {error.strerror}. Make your user the owner of "
+                "its folder, and try again."
+            ) from error
+
+
 def fingerprint(pem: bytes) -> str:
     """Return the SHA-256 fingerprint of a PEM certificate as phones show it, "AB:CD:...".
 

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from signaling.audit import Audit, Visitor
 from signaling.config import Limits
 from signaling.metrics import Metrics
 from signaling.room import messages
@@ -40,6 +41,7 @@ _LASTING = (Offer, Answer, IceCandidate, Control)
 there, states, documents, what was said."""
 
 _WRONG_KEYS = (Code.BAD_KEY, Code.NO_ROOM)
+_NO_AUDIT = Audit(None, time.time)
 
 
 @dataclass(eq=False, slots=True)
@@ -101,6 +103,7 @@ class Hub:
     guard: counts connections and wrong keys.
     metrics: counts what happens.
     clock: seconds of a clock that never jumps.
+    audit: is told who comes and goes.
     """
 
     def __init__(
@@ -110,12 +113,14 @@ class Hub:
         guard: Guard,
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
+        audit: Audit = _NO_AUDIT,
     ) -> None:
         self._rooms = rooms
         self._limits = limits
         self._guard = guard
         self._metrics = metrics
         self._clock = clock
+        self._audit = audit
         self._connections: dict[str, Connection] = {}
         self._away: dict[str, Seat] = {}
         self._drained: asyncio.Event | None = None
@@ -145,10 +150,12 @@ class Hub:
             self._guard.connect(address, now)
         except Refusal as refusal:
             self._metrics.refused(refusal.code)
+            self._audit.refused(address, refusal.code)
             raise
         self._metrics.connected(transport)
         connection = Connection(
-            secrets.token_urlsafe(9),
+            # Typed after a command, where it must not look like an option.
+            secrets.token_urlsafe(9).replace("-", "_"),
             origin,
             address,
             transport,
@@ -167,6 +174,7 @@ class Hub:
         """Take one message from a client; whatever is wrong with it is told to that client."""
         if connection.outbox.ended or not self._is_current(connection):
             return
+        message = None
         try:
             message = self._read(connection, text)
             if isinstance(message, Register):
@@ -174,7 +182,8 @@ class Hub:
             else:
                 self._deliver(self._rooms.receive(connection.peer_id, message, self._clock()))
         except Refusal as refusal:
-            self._refuse(connection, refusal)
+            role = message.role if isinstance(message, Register) else None
+            self._refuse(connection, refusal, role)
 
     def disconnect(self, connection: Connection, left: bool) -> None:
         """A client is gone. Saying so twice, or after `drop`, is harmless. A goodbye that arrives
@@ -188,6 +197,7 @@ class Hub:
         peer_id = connection.peer_id
         if not self._is_current(connection):
             if left and self._away.pop(peer_id, None) is not None:
+                self._audit.left(peer_id, "left")
                 self._deliver(self._rooms.leave(peer_id, "left", self._clock()))
             return
         self._forget(connection)
@@ -195,8 +205,10 @@ class Hub:
             return
         log.info("%s %s", peer_id, "has left" if left else "is away")
         if left:
+            self._audit.left(peer_id, "left")
             self._deliver(self._rooms.leave(peer_id, "left", self._clock()))
         else:
+            self._audit.away(peer_id)
             self._away[peer_id] = self._keep_seat(connection, lasting=True)
             self._deliver(self._rooms.drop(peer_id, self._clock()))
 
@@ -205,7 +217,23 @@ class Hub:
         self._deliver(self._rooms.tick(self._clock()))
         for peer_id in [lost for lost in self._away if lost not in self._rooms]:
             log.info("%s is lost", peer_id)
+            self._audit.left(peer_id, "lost")
             del self._away[peer_id]
+        self._audit.tick()
+
+    def decide(self, decision: Callable[[float], Iterable[Outcome]]) -> None:
+        """Deliver what follows from a decision of whoever runs the server.
+
+        Parameters
+        ----------
+        decision: is given the time, in seconds of a clock that never jumps.
+        """
+        self._deliver(decision(self._clock()))
+
+    def address(self, peer_id: str) -> str | None:
+        """Where a peer comes from; None while it is away."""
+        connection = self._connections.get(peer_id)
+        return connection.address if connection else None
 
     def counts(self) -> Counts:
         """How many rooms and peers there are."""
@@ -254,11 +282,17 @@ class Hub:
                 self._guard.wrong_key(connection.address, now)
             raise
         connection.deadline.cancel()
-        self._count_joined(joined, now - connection.since)
+        self._count_joined(joined, message, connection, now - connection.since)
         self._welcome(connection, joined)
 
-    def _count_joined(self, joined: Joined, seconds: float) -> None:
+    def _count_joined(
+        self, joined: Joined, message: Register, connection: Connection, seconds: float
+    ) -> None:
         registered = joined.registered
+        who = Visitor(
+            registered.id, registered.role, registered.room, message.name, connection.address
+        )
+        self._audit.joined(who, resumed=registered.resumed)
         how = "came back to" if registered.resumed else "joined"
         log.info("%s %s %s room %s", registered.role, registered.id, how, registered.room)
         if registered.resumed:
@@ -350,6 +384,7 @@ class Hub:
 
     def _dismiss(self, dismissal: Dismissal) -> None:
         log.info("%s was put out of its room (%s)", dismissal.peer_id, dismissal.reason)
+        self._audit.removed(dismissal.peer_id, dismissal.reason)
         self._away.pop(dismissal.peer_id, None)
         connection = self._connections.get(dismissal.peer_id)
         if connection is not None:
@@ -361,6 +396,7 @@ class Hub:
 
     def _close_slow(self, connection: Connection) -> None:
         log.warning("%s does not read what it is sent: closing it", connection.peer_id)
+        self._audit.left(connection.peer_id, "slow")
         self._forget(connection)
         connection.drop(POLICY_VIOLATION, Code.SLOW_CLIENT)
         self._deliver(self._rooms.leave(connection.peer_id, "slow", self._clock()))
@@ -369,16 +405,19 @@ class Hub:
         if self._away[peer_id].missed.put(text):
             return
         log.warning("%s has missed too much while it was away", peer_id)
+        self._audit.left(peer_id, "slow")
         del self._away[peer_id]
         self._deliver(self._rooms.leave(peer_id, "slow", self._clock()))
 
-    def _refuse(self, connection: Connection, refusal: Refusal) -> None:
+    def _refuse(self, connection: Connection, refusal: Refusal, role: str | None = None) -> None:
         log.info("refused %s: %s", connection.peer_id, refusal.code)
         self._metrics.refused(refusal.code)
         if isinstance(refusal, StaleVersion):
             self._send(connection, refusal.newest)
         self._send(connection, messages.Error(refusal.sentence, refusal.code))
         if connection.peer_id not in self._rooms:
+            known = role if role in self.counts().by_role else None
+            self._audit.refused(connection.address, refusal.code, known)
             connection.deadline.cancel()
             connection.outbox.end(POLICY_VIOLATION, refusal.code)
 

@@ -10,6 +10,7 @@ from typing import Any
 from tornado.routing import Rule
 from tornado.web import RequestHandler, url
 
+from signaling.metrics import Metrics
 from signaling.room.refusal import Code, Refusal
 from signaling.transport.guard import Guard
 from signaling.web.hosts import is_local
@@ -29,15 +30,24 @@ _STATUS = {
 """What each refusal is in HTTP; 400 for the others."""
 
 
-def routes(make_room: MakeRoom, leads: Leads, guard: Guard, now: Callable[[], float]) -> list[Rule]:
+def routes(
+    make_room: MakeRoom, leads: Leads, guard: Guard, metrics: Metrics, now: Callable[[], float]
+) -> list[Rule]:
     """The paths of this interface.
 
     Parameters
     ----------
     guard: counts wrong keys.
+    metrics: counts what is refused.
     now: seconds of a clock that never jumps.
     """
-    arguments = {"make_room": make_room, "leads": leads, "guard": guard, "now": now}
+    arguments = {
+        "make_room": make_room,
+        "leads": leads,
+        "guard": guard,
+        "metrics": metrics,
+        "now": now,
+    }
     return [url("/api/rooms", RoomsHandler, arguments)]
 
 
@@ -45,12 +55,18 @@ class RoomsHandler(RequestHandler):
     """POST /api/rooms with {"type": KIND}; the kind may be left out for a camera room."""
 
     def initialize(
-        self, make_room: MakeRoom, leads: Leads, guard: Guard, now: Callable[[], float]
+        self,
+        make_room: MakeRoom,
+        leads: Leads,
+        guard: Guard,
+        metrics: Metrics,
+        now: Callable[[], float],
     ) -> None:
         """Tornado's constructor: what the routing table gives."""
         self._make_room = make_room
         self._leads = leads
         self._guard = guard
+        self._metrics = metrics
         self._now = now
 
     def post(self) -> None:
@@ -60,6 +76,7 @@ class RoomsHandler(RequestHandler):
             self._check_allowed()
             made = self._make_room(_kind(self.request.body))
         except Refusal as refusal:
+            self._metrics.refused(refusal.code)
             self.set_status(_STATUS.get(refusal.code, 400))
             self.finish({"code": refusal.code, "message": refusal.sentence})
         else:

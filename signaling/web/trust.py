@@ -26,11 +26,15 @@ POLICY = (
 STYLES = ("lib/page/theme.css", "trust/trust.css")
 """The style sheets of the trust page, in the folder of all pages."""
 
+_TYPES = {
+    "/trust": "text/html; charset=utf-8",
+    "/trust/lenscast-ca.crt": "application/x-x509-ca-cert",
+    "/trust/lenscast.mobileconfig": "application/x-apple-aspen-config",
+}
 
-def routes(ca_pem: bytes, pages: Path) -> list[Rule]:
-    """Return the routing rules of the trust page and of what it needs.
 
-    They include its style sheets, because the plain HTTP port serves nothing else.
+class TrustFiles:
+    """What the trust page consists of, for the CA of now.
 
     Parameters
     ----------
@@ -39,16 +43,31 @@ def routes(ca_pem: bytes, pages: Path) -> list[Rule]:
 
     Raises ValueError when `ca_pem` holds no certificate, OSError when the page cannot be read.
     """
-    ca = x509.load_pem_x509_certificate(ca_pem)
-    template = Template((pages / "trust" / "trust.html").read_bytes())
-    page = template.generate(name=_name(ca), fingerprint=tls.fingerprint(ca_pem))
+
+    def __init__(self, ca_pem: bytes, pages: Path) -> None:
+        self.pages = pages
+        self._template = Template((pages / "trust" / "trust.html").read_bytes())
+        self.renew(ca_pem)
+
+    def renew(self, ca_pem: bytes) -> None:
+        """From now on offer another CA."""
+        ca = x509.load_pem_x509_certificate(ca_pem)
+        page = self._template.generate(name=_name(ca), fingerprint=tls.fingerprint(ca_pem))
+        self.content = {
+            "/trust": page,
+            "/trust/lenscast-ca.crt": ca.public_bytes(Encoding.DER),
+            "/trust/lenscast.mobileconfig": profile(ca_pem),
+        }
+
+
+def routes(files: TrustFiles) -> list[Rule]:
+    """Return the routing rules of the trust page and of what it needs.
+
+    They include its style sheets, because the plain HTTP port serves nothing else.
+    """
     return [
-        _file("/trust", page, "text/html; charset=utf-8"),
-        _file(
-            "/trust/lenscast-ca.crt", ca.public_bytes(Encoding.DER), "application/x-x509-ca-cert"
-        ),
-        _file("/trust/lenscast.mobileconfig", profile(ca_pem), "application/x-apple-aspen-config"),
-        url(f"/pages/({'|'.join(STYLES)})", StaticFileHandler, {"path": str(pages)}),
+        *(url(path, FileHandler, {"files": files, "path": path}) for path in files.content),
+        url(f"/pages/({'|'.join(STYLES)})", StaticFileHandler, {"path": str(files.pages)}),
     ]
 
 
@@ -88,12 +107,12 @@ def profile(ca_pem: bytes) -> bytes:
 
 
 class FileHandler(RequestHandler):
-    """An answer that stays the same while the server runs."""
+    """The trust page, or one of the two files that it offers."""
 
-    def initialize(self, content: bytes, content_type: str) -> None:
-        """Tornado's constructor: the body and its type."""
-        self._content = content
-        self._content_type = content_type
+    def initialize(self, files: TrustFiles, path: str) -> None:
+        """Tornado's constructor: all of the files, and which of them this is."""
+        self._content = files.content[path]
+        self._content_type = _TYPES[path]
 
     def set_default_headers(self) -> None:
         """A stricter policy than on other pages, also for errors."""
@@ -107,10 +126,6 @@ class FileHandler(RequestHandler):
     def head(self) -> None:
         """The headers of `get`; Tornado leaves the body out."""
         self.get()
-
-
-def _file(path: str, content: bytes, content_type: str) -> Rule:
-    return url(path, FileHandler, {"content": content, "content_type": content_type})
 
 
 def _identity(part: str, fingerprint: str) -> dict[str, str]:
