@@ -33,12 +33,11 @@ from signaling.setup_error import SetupError
 from signaling.transport.guard import Guard
 from signaling.transport.hub import Hub
 from signaling.turn_mode import turn_servers
-from signaling.web import api, pages, routes
+from signaling.web import api, routes
 from signaling.web.entrance import PlainEntrance, TlsEntrance
 from signaling.web.hosts import Proxies
 from signaling.web.open_streams import OpenStreams
 from signaling.web.port import Port, bind
-from signaling.web.trust import TrustFiles
 from turn.embedded import EmbeddedTurn
 from turn.tasks import report_death
 
@@ -92,17 +91,14 @@ class SignalingServer:
             rooms=lambda: self.hub.counts().rooms,
             peers=lambda: self.hub.counts().by_role,
             relay=self._relay.figures if self._relay else None,
+            waiting=lambda: guard.waiting(time.monotonic()),
+            away_bytes=self.hub.away_bytes,
         )
-        self._trust = (
-            TrustFiles(tls.ca_certificate(folder), pages.folder())
-            if config.server.tls == "local-ca"
-            else None
-        )
+        self._ca_pem = tls.ca_certificate(folder) if config.server.tls == "local-ca" else b""
+        ca_pem = (lambda: self._ca_pem) if self._ca_pem else None
         more = self._api(guard)
-        self._main = routes.main_site(
-            config, self.hub, self.metrics, self.health, more, self._trust
-        )
-        self._plain = routes.plain_site(config, self._trust)
+        self._main = routes.main_site(config, self.hub, self.metrics, self.health, more, ca_pem)
+        self._plain = routes.plain_site(config, ca_pem)
         self._streams = OpenStreams(config.limits, Proxies(config.server.trusted_proxies))
         self._entrance = self._make_entrance(context) if context else None
         self._ports: list[Port] = []
@@ -228,12 +224,11 @@ class SignalingServer:
         SetupError: a file cannot be read or written; the old certificate stays in use.
         """
         context = self._make_context()
-        if self._trust is None or self._entrance is None or context is None:
+        if not self._ca_pem or self._entrance is None or context is None:
             return None
-        ca_pem = tls.ca_certificate(self._folder)
+        self._ca_pem = tls.ca_certificate(self._folder)
         self._entrance.context = context
-        self._trust.renew(ca_pem)
-        return tls.fingerprint(ca_pem)
+        return tls.fingerprint(self._ca_pem)
 
     def public_origin(self) -> str:
         """Scheme, host and port by which a phone reaches this server."""

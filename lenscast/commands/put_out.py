@@ -36,7 +36,9 @@ def end(arguments: argparse.Namespace) -> int:
         print(json.dumps(ended))
         return 0
     print(f"The room {ended['room']} has ended. Put out: {ended['peers']}.")
-    print("Its links open nothing until lenscast is started again; for good: lenscast rotate")
+    print("Its links open nothing now. To end them for good, after a restart too: lenscast rotate")
+    if ended["home"]:
+        print("It was this server's own room. For new links to that, too: lenscast rotate")
     return 0
 
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from signaling.host import state_folder
 from signaling.setup_error import SetupError
+from turn.tasks import report_death
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class ControlSocket:
         self._answer = answer
         self._token = ""
         self._server: asyncio.Server | None = None
-        self._clients = 0
+        self._clients: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Listen.
@@ -99,6 +100,9 @@ class ControlSocket:
             self._server.close()
             self._server = None
             self._path.unlink(missing_ok=True)
+        for client in self._clients:
+            client.cancel()
+        await asyncio.gather(*self._clients, return_exceptions=True)
 
     async def _open_path(self) -> None:
         if self._path.is_socket() and _answers(self._path):
@@ -110,7 +114,7 @@ class ControlSocket:
             # Nobody can connect before `listen`.
             self._path.chmod(0o600)
             self._server = await asyncio.start_unix_server(
-                self._serve, sock=listener, limit=MAX_REQUEST
+                self._accept, sock=listener, limit=MAX_REQUEST
             )
         except OSError:
             listener.close()
@@ -119,23 +123,29 @@ class ControlSocket:
     async def _open_port(self) -> None:
         self._path = self._path.with_suffix(".json")
         self._token = secrets.token_urlsafe(32)
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=MAX_REQUEST)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=MAX_REQUEST)
         port = self._server.sockets[0].getsockname()[1]
         told = json.dumps({"port": port, "token": self._token})
         state_folder.replace(self._path, told.encode())
 
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._clients) >= MAX_CLIENTS:
+            writer.close()
+            return
+        client = asyncio.create_task(self._serve(reader, writer), name="control")
+        self._clients.add(client)
+        client.add_done_callback(self._clients.discard)
+        client.add_done_callback(report_death)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._clients += 1
         try:
-            if self._clients <= MAX_CLIENTS:
-                async with asyncio.timeout(REQUEST_SECONDS):
-                    line = await reader.readline()
+            async with asyncio.timeout(REQUEST_SECONDS):
+                if line := await reader.readline():
                     writer.write(json.dumps(self._reply(line)).encode() + b"\n")
                     await writer.drain()
         except (OSError, ValueError, TimeoutError) as error:
             log.debug("a command went away: %s", error)
         finally:
-            self._clients -= 1
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
@@ -196,14 +206,13 @@ def ask(server: Found, request: dict[str, Any]) -> dict[str, Any]:
 
 def _connect(path: Path) -> tuple[socket.socket, dict[str, str]]:
     if path.suffix == ".sock":
-        connection = socket.socket(socket.AF_UNIX)
         address: Any = str(path)
         token = {}
+        connection = socket.socket(socket.AF_UNIX)
     else:
         told = json.loads(path.read_bytes())
+        address, token = ("127.0.0.1", int(told["port"])), {"token": str(told["token"])}
         connection = socket.socket()
-        address = ("127.0.0.1", int(told["port"]))
-        token = {"token": str(told["token"])}
     connection.settimeout(ANSWER_SECONDS)
     try:
         connection.connect(address)

@@ -71,11 +71,6 @@ class Door:
         """A room was ended: its code opens nothing any more."""
         self._ended.append(code)
 
-    def forget(self) -> None:
-        """The keys were renewed: what was remembered of older links means nothing now."""
-        self._ended.clear()
-        self.unused.clear()
-
     def check(
         self,
         room: Room | None,

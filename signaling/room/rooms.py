@@ -313,7 +313,7 @@ class Rooms:
         told: list[Outcome] = [Dismissal(peer_id, Code.LINK_ENDED) for peer_id in self._peers]
         self._forget_dismissed(told, now)
         self._rooms.clear()
-        self._door.forget()
+        self._door.unused.clear()
         self._shut_out.clear()
         return told
 

@@ -119,6 +119,10 @@ class Guard:
             entry.delay = min(entry.delay * 2 or FIRST_DELAY, LONGEST_DELAY)
             entry.until = now + entry.delay
 
+    def waiting(self, now: float) -> int:
+        """How many addresses have to wait because of wrong keys."""
+        return sum(now < entry.until for entry in self._wrong_keys.values())
+
 
 def _entry(table: dict[str, T], who: str, make: Callable[[], T]) -> T:
     """The entry of an address, made if there is none; it becomes the most recent of its table."""

@@ -230,6 +230,10 @@ class Hub:
         """
         self._deliver(decision(self._clock()))
 
+    def away_bytes(self) -> int:
+        """How many characters of messages wait for peers that are away."""
+        return sum(seat.missed.size for seat in self._away.values())
+
     def address(self, peer_id: str) -> str | None:
         """Where a peer comes from; None while it is away."""
         connection = self._connections.get(peer_id)

@@ -42,6 +42,11 @@ class Outbox:
         """Whether nothing more will be added."""
         return self._ending is not None
 
+    @property
+    def size(self) -> int:
+        """How many characters wait."""
+        return self._bytes
+
     def put(self, text: str, *, lasting: bool = True) -> bool:
         """Add a message.
 

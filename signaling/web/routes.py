@@ -47,7 +47,7 @@ def main_site(
     metrics: Metrics,
     health: Callable[[], dict[str, Any]],
     more: Sequence[Rule],
-    trust_files: trust.TrustFiles | None,
+    ca_pem: Callable[[], bytes] | None,
 ) -> HTTPServer:
     """Return the whole site: the WebSocket, its fallback, the pages, the reports, the trust page.
 
@@ -56,7 +56,7 @@ def main_site(
     metrics: the content of /metrics.
     health: returns the content of /healthz.
     more: further routes, such as those of `api`.
-    trust_files: the trust page; None if there is no local CA.
+    ca_pem: gives the local CA's certificate, for the trust page; None if there is no local CA.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def main_site(
         *_metrics_route(config, metrics),
         *more,
         *pages.routes(config.video),
-        *(trust.routes(trust_files) if trust_files else []),
+        *(trust.routes(ca_pem, pages.folder()) if ca_pem else []),
     ]
     return _serve(
         Site(
@@ -82,12 +82,12 @@ def main_site(
     )
 
 
-def plain_site(config: Config, trust_files: trust.TrustFiles | None) -> HTTPServer:
+def plain_site(config: Config, ca_pem: Callable[[], bytes] | None) -> HTTPServer:
     """Return the site for plain HTTP on the HTTPS port: the trust page, and redirects to HTTPS.
 
     The parameters and exceptions are the same as for `main_site`.
     """
-    rules = trust.routes(trust_files) if trust_files else []
+    rules = trust.routes(ca_pem, pages.folder()) if ca_pem else []
     return _serve(Site(config, [*rules, url("/.*", ToHttpsHandler)]))
 
 

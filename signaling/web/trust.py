@@ -4,7 +4,9 @@ Serves `/trust`, the certificate for Android and the configuration profile for i
 served over plain HTTP, because the certificate is not trusted yet.
 """
 
+import functools
 import plistlib
+from collections.abc import Callable
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
@@ -26,48 +28,35 @@ POLICY = (
 STYLES = ("lib/page/theme.css", "trust/trust.css")
 """The style sheets of the trust page, in the folder of all pages."""
 
-_TYPES = {
-    "/trust": "text/html; charset=utf-8",
-    "/trust/lenscast-ca.crt": "application/x-x509-ca-cert",
-    "/trust/lenscast.mobileconfig": "application/x-apple-aspen-config",
-}
 
-
-class TrustFiles:
-    """What the trust page consists of, for the CA of now.
-
-    Parameters
-    ----------
-    ca_pem: the CA's certificate.
-    pages: the folder of all pages.
-
-    Raises ValueError when `ca_pem` holds no certificate, OSError when the page cannot be read.
-    """
-
-    def __init__(self, ca_pem: bytes, pages: Path) -> None:
-        self.pages = pages
-        self._template = Template((pages / "trust" / "trust.html").read_bytes())
-        self.renew(ca_pem)
-
-    def renew(self, ca_pem: bytes) -> None:
-        """From now on offer another CA."""
-        ca = x509.load_pem_x509_certificate(ca_pem)
-        page = self._template.generate(name=_name(ca), fingerprint=tls.fingerprint(ca_pem))
-        self.content = {
-            "/trust": page,
-            "/trust/lenscast-ca.crt": ca.public_bytes(Encoding.DER),
-            "/trust/lenscast.mobileconfig": profile(ca_pem),
-        }
-
-
-def routes(files: TrustFiles) -> list[Rule]:
+def routes(ca_pem: Callable[[], bytes], pages: Path) -> list[Rule]:
     """Return the routing rules of the trust page and of what it needs.
 
     They include its style sheets, because the plain HTTP port serves nothing else.
+
+    Parameters
+    ----------
+    ca_pem: gives the CA's certificate. It may be another one from now on.
+    pages: the folder of all pages.
+
+    Raises OSError when the page cannot be read.
     """
+    template = Template((pages / "trust" / "trust.html").read_bytes())
+
+    @functools.lru_cache(maxsize=1)
+    def page(pem: bytes) -> bytes:
+        ca = x509.load_pem_x509_certificate(pem)
+        return template.generate(name=_name(ca), fingerprint=tls.fingerprint(pem))
+
     return [
-        *(url(path, FileHandler, {"files": files, "path": path}) for path in files.content),
-        url(f"/pages/({'|'.join(STYLES)})", StaticFileHandler, {"path": str(files.pages)}),
+        _file("/trust", lambda: page(ca_pem()), "text/html; charset=utf-8"),
+        _file("/trust/lenscast-ca.crt", lambda: _der(ca_pem()), "application/x-x509-ca-cert"),
+        _file(
+            "/trust/lenscast.mobileconfig",
+            lambda: profile(ca_pem()),
+            "application/x-apple-aspen-config",
+        ),
+        url(f"/pages/({'|'.join(STYLES)})", StaticFileHandler, {"path": str(pages)}),
     ]
 
 
@@ -107,12 +96,12 @@ def profile(ca_pem: bytes) -> bytes:
 
 
 class FileHandler(RequestHandler):
-    """The trust page, or one of the two files that it offers."""
+    """The page, or one of the files that it offers."""
 
-    def initialize(self, files: TrustFiles, path: str) -> None:
-        """Tornado's constructor: all of the files, and which of them this is."""
-        self._content = files.content[path]
-        self._content_type = _TYPES[path]
+    def initialize(self, content: Callable[[], bytes], content_type: str) -> None:
+        """Tornado's constructor: a function that returns the body, and its type."""
+        self._content = content
+        self._content_type = content_type
 
     def set_default_headers(self) -> None:
         """A stricter policy than on other pages, also for errors."""
@@ -121,11 +110,19 @@ class FileHandler(RequestHandler):
     def get(self) -> None:
         """The body."""
         self.set_header("Content-Type", self._content_type)
-        self.finish(self._content)
+        self.finish(self._content())
 
     def head(self) -> None:
         """The headers of `get`; Tornado leaves the body out."""
         self.get()
+
+
+def _file(path: str, content: Callable[[], bytes], content_type: str) -> Rule:
+    return url(path, FileHandler, {"content": content, "content_type": content_type})
+
+
+def _der(ca_pem: bytes) -> bytes:
+    return x509.load_pem_x509_certificate(ca_pem).public_bytes(Encoding.DER)
 
 
 def _identity(part: str, fingerprint: str) -> dict[str, str]:

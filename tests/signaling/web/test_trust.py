@@ -61,7 +61,7 @@ def ca_pem(tmp_path: Path) -> bytes:
 @asynccontextmanager
 async def serving(ca_pem: bytes) -> AsyncIterator[str]:
     """Serve only these routes, over plain HTTP; returns the address."""
-    server = HTTPServer(Application(trust.routes(trust.TrustFiles(ca_pem, PAGES))))
+    server = HTTPServer(Application(trust.routes(lambda: ca_pem, PAGES)))
     sockets = bind_sockets(0, "127.0.0.1")
     server.add_sockets(sockets)
     try:
