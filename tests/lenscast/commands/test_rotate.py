@@ -13,7 +13,7 @@ from tests.signaling.test_serve import serving
 async def test_old_links_end_at_once(tmp_path: Path) -> None:
     """Whoever came by them is put out, with a reason; neither link nor token opens a room again,
     and the new links do."""
-    with serving(tmp_path) as (_process, server):
+    with serving(tmp_path) as (process, server):
         once = (await ask(tmp_path, "links", "--once"))["links"]["viewer"]
         made = await ask(tmp_path, "room")
         async with (
@@ -33,10 +33,14 @@ async def test_old_links_end_at_once(tmp_path: Path) -> None:
         assert other["room"] == made["room"]
         async with visitor(server, home["links"]["sender"], resume=token) as again:
             assert "resumed" not in again.registered
-        async with visitor(server, other["links"]["viewer"]):
-            pass
+        async with visitor(server, other["links"]["viewer"]) as guest:
+            process.kill()
+            await guest.peer.closed()
     with serving(tmp_path) as (_process, restarted):
         assert restarted["room"] == home["room"]
+        token = guest.registered["resume"]
+        async with visitor(restarted, other["links"]["viewer"], resume=token) as back:
+            assert back.registered["resumed"] is True
 
 
 async def test_every_server_of_the_folder_takes_new_links(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The file of the audit log."""
 
 import logging
+import os
 import stat
 import threading
 from collections.abc import Callable
@@ -27,8 +28,9 @@ def test_each_line_is_appended(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_new_file_has_mode_0600(tmp_path: Path) -> None:
-    """From its first moment, whatever the umask is."""
+def test_a_new_file_has_mode_0600(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From its first moment, not only later."""
+    monkeypatch.delattr(os, "chmod")
     AuditFile(tmp_path / "audit.log").close()
     assert stat.S_IMODE((tmp_path / "audit.log").stat().st_mode) == 0o600
 
