@@ -199,7 +199,9 @@ async def test_what_was_said_while_a_peer_was_away_waits_for_it() -> None:
     hub.receive(sender.connection, CANDIDATE % 1)
     hub.disconnect(receiver.connection, left=False)
     hub.receive(sender.connection, CANDIDATE % 2)
+    assert hub.away_bytes() > 2 * len(CANDIDATE)
     await again.register("receiver", token)
+    assert hub.away_bytes() == 0
     hub.receive(sender.connection, CANDIDATE % 3)
     told = await again.told()
     assert [m["candidate"]["candidate"] for m in told] == ["1", "2", "3"]

@@ -458,10 +458,14 @@ async def test_a_room_is_not_made_for_another_address(tmp_path: Path, trusted: b
 
 
 async def test_wrong_keys_for_a_room_are_counted(tmp_path: Path) -> None:
-    """Past the limit an address has to wait, as at the door."""
+    """Past the limit an address has to wait, as at the door; /metrics shows both."""
     async with served(tmp_path, failed_keys_per_minute=2) as server:
         found = [(await post(server, KIND, ELSEWHERE))[0] for _ in range(4)]
         assert found == [403, 403, 403, 429]
+        figures = server.metrics.text().decode()
+        assert 'lenscast_refusals_total{code="bad-key"} 3.0' in figures
+        assert 'lenscast_refusals_total{code="too-many-attempts"} 1.0' in figures
+        assert "lenscast_waiting_addresses 1.0" in figures
 
 
 @pytest.mark.parametrize(
