@@ -115,6 +115,7 @@ async def test_a_link_that_has_ended(tmp_path: Path, pages: Pages) -> None:
         came = opened(server)
         await sender.wait_for_timeout(2000)  # The first attempts would come after 0.3 and 1.2 s.
         assert opened(server) == came == 2
+        await pages.close()
 
 
 def opened(server: SignalingServer) -> float:
