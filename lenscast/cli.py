@@ -1,13 +1,79 @@
 """The command `lenscast`: its subcommands and their options."""
 
 import argparse
+import functools
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import signaling
-from signaling import new_room, serve
+from lenscast.commands import links, put_out, rotate
+from signaling import serve
 from signaling.host import addresses
+from signaling.setup_error import SetupError
 from turn import coturn
+
+
+@dataclass(frozen=True)
+class _Operation:
+    """A command that asks the server that runs."""
+
+    name: str
+    help: str
+    description: str
+    example: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+_OPERATIONS = (
+    _Operation(
+        "room",
+        "make another room on the running server, and print its links",
+        "Make a new room on the lenscast that runs on this computer, and print a link\n"
+        "for each role.",
+        links.ROOM_EXAMPLE,
+        links.add_room_arguments,
+        links.run_room,
+    ),
+    _Operation(
+        "links",
+        "list the rooms, their links and who is in them; make links that end",
+        "List the rooms of the lenscast that runs on this computer, their links and who is\n"
+        "in them. If none runs, print the links that its own room will have. With --expires\n"
+        "or --once, print new links instead that end by themselves.",
+        links.EXAMPLE,
+        links.add_arguments,
+        links.run,
+    ),
+    _Operation(
+        "rotate",
+        "make new links, or a new certificate authority; the old ones end",
+        "Make new links. All old ones end at once, and everyone who came by them is put\n"
+        "out. With --certificate, make a new certificate authority instead.",
+        rotate.EXAMPLE,
+        rotate.add_arguments,
+        rotate.run,
+    ),
+    _Operation(
+        "end",
+        "end a room for everyone in it",
+        "End a room on the running server: everyone in it is put out, and its links open\n"
+        "nothing any more.",
+        put_out.END_EXAMPLE,
+        put_out.add_end_arguments,
+        put_out.end,
+    ),
+    _Operation(
+        "remove",
+        "put one peer out of its room",
+        "Put one peer out of its room on the running server. It does not come back by itself.",
+        put_out.REMOVE_EXAMPLE,
+        put_out.add_remove_arguments,
+        put_out.remove,
+    ),
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -48,23 +114,35 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_arguments(serving)
     serving.set_defaults(run=serve.run)
-    _add_room(commands)
+    for operation in _OPERATIONS:
+        _add_operation(commands, operation)
     _add_coturn(commands)
     _add_doctor(commands)
     return parser
 
 
-def _add_room(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_operation(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", operation: _Operation
+) -> None:
     parser = commands.add_parser(
-        "room",
-        help="make another room on the running server, and print its links",
-        description="Make a new room on the lenscast that runs on this computer, and print a link\n"
-        "for each role.",
-        epilog=new_room.EXAMPLE,
+        operation.name,
+        help=operation.help,
+        description=operation.description,
+        epilog=operation.example,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    new_room.add_arguments(parser)
-    parser.set_defaults(run=new_room.run)
+    operation.add_arguments(parser)
+    parser.set_defaults(run=functools.partial(_operate, operation.run))
+
+
+def _operate(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+    try:
+        return run(arguments)
+    except SetupError as error:
+        print(f"lenscast: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130  # What shells use: 128 plus the signal's number.
 
 
 def _add_coturn(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -118,9 +118,10 @@ class Video:
 
 @dataclass(frozen=True)
 class Log:
-    """How much is logged to standard error."""
+    """How much is logged to standard error, and where the audit log is."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    audit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,7 @@ def _with_paths_from(config: Config, folder: Path) -> Config:
             config.turn,
             coturn=dataclasses.replace(coturn, secret_file=beside(coturn.secret_file)),
         ),
+        log=dataclasses.replace(config.log, audit=beside(config.log.audit)),
     )
 
 

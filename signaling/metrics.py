@@ -5,6 +5,7 @@ in one process count separately.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -90,6 +91,9 @@ class Metrics:
         rooms: Callable[[], int],
         peers: Callable[[], Mapping[str, int]],
         relay: Callable[[], Mapping[str, Any]] | None,
+        waiting: Callable[[], int] = int,
+        away_bytes: Callable[[], int] = int,
+        held_back: Callable[[], int] = int,
     ) -> None:
         """Set where to read the figures that are looked up on each request. Call this once.
 
@@ -99,12 +103,43 @@ class Metrics:
         peers: returns how many peers there are of each role.
         relay: returns the embedded relay's figures, as `EmbeddedTurn.figures` does; None: there
             is no embedded relay.
+        waiting: returns how many addresses have to wait because of wrong keys.
+        away_bytes: returns how many bytes of messages wait for peers that are away.
+        held_back: returns how many log lines were counted instead of written, since the start.
         """
-        self._registry.register(_Present(rooms, peers, relay))
+        self._registry.register(
+            _Present(rooms, peers, relay, _Pressure(waiting, away_bytes, held_back))
+        )
 
     def text(self) -> bytes:
         """Return all figures in the text format."""
         return generate_latest(self._registry)
+
+
+@dataclass(frozen=True)
+class _Pressure:
+    """What shows that somebody tries too much."""
+
+    waiting: Callable[[], int]
+    away_bytes: Callable[[], int]
+    held_back: Callable[[], int]
+
+    def collect(self) -> Iterable[Metric]:
+        yield GaugeMetricFamily(
+            "lenscast_waiting_addresses",
+            "Addresses that have to wait because of wrong keys.",
+            value=self.waiting(),
+        )
+        yield GaugeMetricFamily(
+            "lenscast_away_bytes",
+            "Bytes of messages that wait for peers that are away.",
+            value=self.away_bytes(),
+        )
+        yield CounterMetricFamily(
+            "lenscast_log_lines_held_back",
+            "Log lines that were counted instead of written.",
+            value=self.held_back(),
+        )
 
 
 class _Present(Collector):
@@ -115,10 +150,12 @@ class _Present(Collector):
         rooms: Callable[[], int],
         peers: Callable[[], Mapping[str, int]],
         relay: Callable[[], Mapping[str, Any]] | None,
+        pressure: _Pressure,
     ) -> None:
         self._rooms = rooms
         self._peers = peers
         self._relay = relay
+        self._pressure = pressure
 
     def collect(self) -> Iterable[Metric]:
         yield GaugeMetricFamily(
@@ -128,6 +165,7 @@ class _Present(Collector):
         for role, count in self._peers().items():
             peers.add_metric([role], count)
         yield peers
+        yield from self._pressure.collect()
         if self._relay is not None:
             yield from _relay_figures(self._relay())
 
@@ -146,8 +184,9 @@ def _relay_figures(figures: Mapping[str, Any]) -> Iterable[Metric]:
     for name, about in (
         ("drops", "Packets that the embedded relay has dropped, by reason."),
         ("refusals", "Requests that the embedded relay has refused, by error code."),
+        ("unsigned", "Requests over UDP without proof of their origin, by what became of them."),
     ):
         family = CounterMetricFamily(f"lenscast_relay_{name}", about, labels=["reason"])
-        for reason, count in figures[name].items():
+        for reason, count in figures.get(name, {}).items():
             family.add_metric([str(reason)], count)
         yield family

@@ -19,10 +19,14 @@ from typing import TextIO
 from signaling import config
 from signaling.config import Config
 from signaling.host import qr, state_folder
+from signaling.host.control_socket import ControlSocket
 from signaling.host.usb import UsbPhones
 from signaling.log_lines import CountingHandler
+from signaling.operations import Operations
 from signaling.server import SignalingServer
 from signaling.setup_error import SetupError
+
+log = logging.getLogger(__name__)
 
 MANY_FILES = 8192
 """Enough sockets for all clients that the default limits allow; macOS allows at most 10240."""
@@ -139,15 +143,21 @@ async def _serve(settings: Config, arguments: argparse.Namespace) -> None:
     folder = state_folder.locate()
     server = SignalingServer(settings, folder)
     await server.start()
+
+    def announce() -> None:
+        if not arguments.json:
+            _announce(server, sys.stdout)
+
+    control = ControlSocket(folder, server.local_port, Operations(server, announce).answer)
     phones = UsbPhones(server.local_port)
     checking: asyncio.Task[None] | None = None
     try:
+        await _open_control(control)
         if arguments.usb:
             await phones.attach(lambda: server.opening("sender"))
         if arguments.json:
             print(json.dumps(_summary(server)), flush=True)
-        else:
-            _announce(server, sys.stdout)
+        announce()
         if not arguments.no_open:
             # Every user of this computer can see a program's arguments: they must hold no key.
             await _open_browser(f"http://127.0.0.1:{server.local_port}{server.opening('receiver')}")
@@ -156,8 +166,16 @@ async def _serve(settings: Config, arguments: argparse.Namespace) -> None:
     finally:
         if checking:
             checking.cancel()
+        await control.close()
         await server.stop()
         await phones.detach()
+
+
+async def _open_control(control: ControlSocket) -> None:
+    try:
+        await control.open()
+    except SetupError as error:
+        log.warning("%s", error)
 
 
 def _check(server: SignalingServer, folder: Path) -> asyncio.Task[None]:

@@ -5,7 +5,6 @@ Owns the ports and what they lead to; the one place that knows all parts of `sig
 
 import asyncio
 import functools
-import ipaddress
 import logging
 import socket
 import ssl
@@ -19,9 +18,13 @@ from urllib.parse import urlsplit
 from tornado.routing import Rule
 
 import signaling
+from signaling import log_lines
+from signaling.audit import Audit
 from signaling.config import Config
 from signaling.host import addresses, qr, state_folder, tls
+from signaling.host.audit_file import AuditFile
 from signaling.host.journal import Journal
+from signaling.link_maker import ANY_ADDRESS, LinkMaker, is_loopback, usual_type
 from signaling.metrics import Metrics
 from signaling.room import links
 from signaling.room.departures import Departures
@@ -29,7 +32,6 @@ from signaling.room.messages import Invite
 from signaling.room.room_type import RoomType
 from signaling.room.rooms import Rooms, Settings
 from signaling.room.seals import Seals
-from signaling.room_types.camera import camera
 from signaling.setup_error import SetupError
 from signaling.transport.guard import Guard
 from signaling.transport.hub import Hub
@@ -50,7 +52,6 @@ TICK_SECONDS = 5.0
 STOP_SECONDS = 1.0
 QR_CODES = 100
 """How many invitations' codes are kept, each about 2 KiB."""
-ANY_ADDRESS = ("0.0.0.0", "::")
 
 
 class SignalingServer:
@@ -74,21 +75,30 @@ class SignalingServer:
         self._folder = folder
         secret = state_folder.load_secret(folder)
         self._keys = None if config.access == "open" else links.Links(secret)
-        self.room = self._keys.home_room() if self._keys else links.OPEN_ROOM
+        self._audit_file = AuditFile(Path(config.log.audit)) if config.log.audit else None
+        self._audit = Audit(self._audit_file.write if self._audit_file else None, time.time)
         self.turn = turn_servers(config)
         self._relay = self.turn if isinstance(self.turn, EmbeddedTurn) else None
         context = self._make_context()
         self.metrics = Metrics()
-        self._types = (*self._make_types(), *more_types)
-        self._rooms = self._make_rooms(Seals(secret))
+        self._types = (usual_type(config), *more_types)
+        self.links = LinkMaker(
+            config, self._keys, self._types[0], lambda: (self.port, self.local_port)
+        )
+        self._seals = Seals(secret)
+        self.rooms = self._make_rooms(self._seals)
         # Drawing one takes ten times as long as everything else that a registration needs.
         self._qr_code = functools.lru_cache(maxsize=QR_CODES)(qr.svg)
         guard = Guard(config.limits)
-        self.hub = Hub(self._rooms, config.limits, guard, self.metrics)
+        self.hub = Hub(self.rooms, config.limits, guard, self.metrics, audit=self._audit)
+        self._made: dict[str, RoomType] = {}
         self.metrics.watch(
             rooms=lambda: self.hub.counts().rooms,
             peers=lambda: self.hub.counts().by_role,
             relay=self._relay.figures if self._relay else None,
+            waiting=lambda: guard.waiting(time.monotonic()),
+            away_bytes=self.hub.away_bytes,
+            held_back=log_lines.held_back,
         )
         self._ca_pem = tls.ca_certificate(folder) if config.server.tls == "local-ca" else b""
         ca_pem = (lambda: self._ca_pem) if self._ca_pem else None
@@ -103,6 +113,11 @@ class SignalingServer:
         self._ports: list[Port] = []
         self._ticker: asyncio.Task[None] | None = None
         self._started = time.monotonic()
+
+    @property
+    def room(self) -> str:
+        """The code of this server's own room."""
+        return self.links.home
 
     @property
     def port(self) -> int:
@@ -141,12 +156,7 @@ class SignalingServer:
         origin: scheme, host and port.
         kind: the kind of room; None for a camera room.
         """
-        kind = kind or self._types[0]
-        path = next(path for path, asked in kind.pages.items() if asked == role)
-        keyed = self._keys is not None and kind.roles[role].keyed
-        scope = "" if kind is self._types[0] else kind.name
-        key = self._keys.key(room, role, scope) if self._keys and keyed else None
-        return links.link(origin, path, room, key)
+        return self.links.link(origin, role, room, kind)
 
     def open_room(self, type_name: str | None, code: str) -> RoomType:
         """Make a room that can be entered by this code; gives its kind.
@@ -155,7 +165,7 @@ class SignalingServer:
         ------
         Refusal: there is no such kind of room, or no place for another.
         """
-        return self._rooms.open(type_name, code, time.monotonic())
+        return self.rooms.open(type_name, code, time.monotonic())
 
     def new_room(self, type_name: str | None) -> dict[str, Any]:
         """Make a room with a fresh code: {"room", "links": {role: link}}.
@@ -166,19 +176,71 @@ class SignalingServer:
         """
         code = links.new_code()
         kind = self.open_room(type_name, code)
+        self._made[code] = kind
+        if len(self._made) > self.config.rooms.max_rooms:
+            del self._made[next(iter(self._made))]
         origin = self.public_origin()
         made = {role: self.link(origin, role, code, kind) for role in kind.pages.values()}
         return {"room": code, "links": made}
 
+    def known_rooms(self) -> dict[str, RoomType]:
+        """The rooms that an operator may want to hear of, and their kinds: this server's own, those
+        that were made since it runs, and those with somebody in them."""
+        there = {room.code: room.type for room in self.rooms.all()}
+        # Where a code is enough, the room of one that has expired is not there any more.
+        made = {code: kind for code, kind in self._made.items() if kind.code_hours is None}
+        return {self.room: self._types[0], **made, **there}
+
+    def end_room(self, code: str) -> None:
+        """End a room for everyone in it; its links open nothing while this process runs."""
+        self._made.pop(code, None)
+        self.hub.decide(functools.partial(self.rooms.close, code))
+
+    def remove_peer(self, peer_id: str) -> None:
+        """Put a peer out of its room, if there is one with this id."""
+        self.hub.decide(functools.partial(self.rooms.remove, peer_id))
+
+    def renew_keys(self) -> bool:
+        """Take the secret that is in the state folder now: older links end, and whoever came by
+        them is put out. Rooms whose links hold keys keep their codes.
+
+        Returns
+        -------
+        False: access is open; links hold no keys, and nothing has ended.
+
+        Raises
+        ------
+        SetupError: the secret cannot be read.
+        """
+        if self._keys is None:
+            return False
+        secret = state_folder.load_secret(self._folder)
+        self._keys.renew(secret)
+        self._seals.renew(secret)
+        self.hub.decide(self.rooms.renew)
+        return True
+
+    def renew_authority(self) -> str | None:
+        """Use the certificate authority that is in the state folder now, or make one.
+
+        Returns
+        -------
+        Its fingerprint; None: this server uses no authority of its own.
+
+        Raises
+        ------
+        SetupError: a file cannot be read or written; the old certificate stays in use.
+        """
+        context = self._make_context()
+        if not self._ca_pem or self._entrance is None or context is None:
+            return None
+        self._ca_pem = tls.ca_certificate(self._folder)
+        self._entrance.context = context
+        return tls.fingerprint(self._ca_pem)
+
     def public_origin(self) -> str:
         """Scheme, host and port by which a phone reaches this server."""
-        server = self.config.server
-        if server.public_url:
-            return server.public_url.rstrip("/")
-        host = server.host
-        if host in ANY_ADDRESS:
-            host = next(iter(addresses.lan_addresses()), "127.0.0.1")
-        return f"{self._scheme}://{_bracketed(host)}:{self.port}"
+        return self.links.public_origin()
 
     def advice(self) -> list[str]:
         """What a person should know before the phone opens its link, a line each."""
@@ -188,7 +250,7 @@ class SignalingServer:
             "  The phone warns about this laptop's certificate: continue past the warning,",
             f"  or install the certificate: {self._trust_address()}",
         ]
-        if _is_loopback(self.public_origin()):
+        if is_loopback(self.public_origin()):
             lines.append("  No network was found: connect this laptop to the phone's Wi-Fi.")
         return lines
 
@@ -225,6 +287,10 @@ class SignalingServer:
             await self._relay.stop()
         for http in (self._main, self._plain):
             await http.close_all_connections()
+        self._audit.close()
+        if self._audit_file:
+            # The disk may be slow, and this process may do more than serve.
+            await asyncio.to_thread(self._audit_file.close)
 
     def health(self) -> dict[str, Any]:
         """What /healthz answers."""
@@ -241,22 +307,8 @@ class SignalingServer:
             **({"relay": self._relay.figures()} if self._relay else {}),
         }
 
-    @property
-    def _scheme(self) -> str:
-        return "https" if self._entrance else "http"
-
     def _trust_address(self) -> str:
         return self.public_origin().replace("https:", "http:", 1) + "/trust"
-
-    def _make_types(self) -> tuple[RoomType, ...]:
-        limits = self.config.rooms
-        return (
-            camera(
-                senders=limits.max_senders,
-                receivers=limits.max_receivers,
-                viewers=limits.max_viewers,
-            ),
-        )
 
     def _make_rooms(self, seals: Seals) -> Rooms:
         limits = self.config.limits
@@ -284,11 +336,11 @@ class SignalingServer:
         )
 
     def _api(self, guard: Guard) -> list[Rule]:
-        leads, refused = self._rooms.leads, self.hub.count_refusal
+        leads, refused = self.rooms.leads, self.hub.count_refusal
         return api.routes(self.new_room, leads, guard, refused, time.monotonic)
 
     def _invite(self, kind: RoomType, role: str, room: str, origin: str) -> Invite:
-        if self.config.server.public_url or _is_loopback(origin):
+        if self.config.server.public_url or is_loopback(origin):
             origin = self.public_origin()
         link = self.link(origin, role, room, kind)
         return Invite(link, self._qr_code(link))
@@ -362,15 +414,3 @@ class SignalingServer:
         else:
             if self._entrance and context:
                 self._entrance.context = context
-
-
-def _is_loopback(origin: str) -> bool:
-    host = urlsplit(origin).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -17,25 +17,23 @@ LAYERS: list[set[str]] = [
     {"turn.relay"},
     {"turn.udp", "turn.tcp"},
     {"turn.embedded", "turn.checks"},
-    {"signaling.setup_error", "signaling.metrics", "signaling.log_lines"},
+    {"signaling.setup_error", "signaling.metrics", "signaling.log_lines", "signaling.audit"},
     {
         "signaling.host.addresses",
         "signaling.host.loopback",
+        "signaling.host.audit_file",
         "signaling.host.qr",
         "signaling.host.usb",
     },
     {"signaling.host.state_folder"},
     {"signaling.host.pem"},
     {"signaling.host.authority"},
-    {"signaling.host.tls", "signaling.host.journal"},
+    {"signaling.host.tls", "signaling.host.journal", "signaling.host.control_socket"},
     {"signaling.config"},
-    {"signaling.turn_mode", "signaling.new_room"},
-    {
-        "signaling.room.refusal",
-        "signaling.room.links",
-        "signaling.room.names",
-        "signaling.room.departures",
-    },
+    {"signaling.turn_mode"},
+    {"signaling.room.refusal", "signaling.room.names", "signaling.room.departures"},
+    {"signaling.room.terms"},
+    {"signaling.room.links"},
     {"signaling.room.fields", "signaling.room.room_type"},
     {"signaling.room.messages"},
     {"signaling.room.deliveries", "signaling.room.history", "signaling.room.seals"},
@@ -55,6 +53,7 @@ LAYERS: list[set[str]] = [
         "signaling.transport.local",
     },
     {"signaling.room_types.camera"},
+    {"signaling.link_maker"},
     {
         "signaling.web.headers",
         "signaling.web.hosts",
@@ -84,6 +83,7 @@ LAYERS: list[set[str]] = [
     },
     {"signaling.doctor.diagnosis", "signaling.doctor.at_start"},
     {"signaling.doctor"},
+    {"signaling.operations"},
     {"signaling.serve"},
     {"signaling.__main__"},
     {
@@ -106,13 +106,17 @@ LAYERS: list[set[str]] = [
     {"lenscast.peers.member"},
     {"lenscast.peers.sender", "lenscast.peers.receiver", "lenscast.peers.participant"},
     {"lenscast.peers"},
+    {"lenscast.commands.running", "lenscast.commands.tables"},
+    {"lenscast.commands.links", "lenscast.commands.put_out", "lenscast.commands.rotate"},
     {"lenscast.cli"},
     {"lenscast.__main__"},
 ]
 PACKAGES = {"turn", "signaling", "lenscast"}
-FOLDERS = PACKAGES | {
-    f"signaling.{name}" for name in ("host", "room", "room_types", "transport", "web")
-}
+FOLDERS = (
+    PACKAGES
+    | {"lenscast.commands"}
+    | {f"signaling.{name}" for name in ("host", "room", "room_types", "transport", "web")}
+)
 """Folders whose __init__.py holds nothing but a sentence."""
 
 

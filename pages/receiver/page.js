@@ -69,6 +69,8 @@ const room = new Room(
   },
   {
     joined: (invitation) => {
+      // Whoever came by a link that ends invites nobody.
+      document.documentElement.toggleAttribute("data-uninviting", !invitation);
       if (invitation && !viewer) {
         invite.show(invitation);
       }

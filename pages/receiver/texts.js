@@ -4,7 +4,7 @@
 
 /** @typedef {import("../lib/signaling/protocol.js").CameraState} CameraState */
 
-/** @typedef {"bad-link" | "room-full" | "server-full" | "server-gone" | "replaced" | "no-webrtc"} Problem */
+/** @typedef {"bad-link" | "room-full" | "server-full" | "server-gone" | "replaced" | "removed" | "ended" | "link-ended" | "no-webrtc"} Problem */
 
 /** @typedef {{ title: string, text: string, advice: string }} ProblemText */
 
@@ -21,6 +21,21 @@ export const PROBLEMS = {
     title: "This page is open somewhere else",
     text: "A newer copy of this page has taken its place.",
     advice: "Use the newer window, or reload this page.",
+  },
+  removed: {
+    title: "You were removed",
+    text: "Someone removed this page from the room.",
+    advice: "Ask for a new link to come back.",
+  },
+  ended: {
+    title: "This room has ended",
+    text: "Whoever runs it has ended it for everyone.",
+    advice: "Ask for a link to another room.",
+  },
+  "link-ended": {
+    title: "This link has ended",
+    text: "It was good for some time or for one visit, or all links were replaced by new ones.",
+    advice: "Ask for a new link. Where lenscast runs, “lenscast links” prints it.",
   },
   "room-full": {
     title: "This room is full",
@@ -66,6 +81,16 @@ export function problemText(error, { hasKey, viewer }) {
   return { ...known, ...(hasKey ? {} : NO_KEY), ...(viewer ? { advice: ASK_AGAIN } : {}) };
 }
 
+/** The codes that are the name of a problem. */
+const OWN_TEXTS = new Set([
+  "room-full",
+  "server-full",
+  "replaced",
+  "removed",
+  "ended",
+  "link-ended",
+]);
+
 /**
  * The problem to show when the server does not let this page in; null if the next attempt may succeed.
  * @param {string} code of docs/protocol.md
@@ -73,8 +98,11 @@ export function problemText(error, { hasKey, viewer }) {
  * @returns {Problem | null}
  */
 export function problemOf(code, final) {
-  if (code === "room-full" || code === "server-full" || code === "replaced") {
-    return code;
+  if (code === "no-room") {
+    return "ended";
+  }
+  if (OWN_TEXTS.has(code)) {
+    return /** @type {Problem} */ (code);
   }
   return final ? "bad-link" : null;
 }

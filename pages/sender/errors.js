@@ -4,7 +4,7 @@
 
 import { appleDevice } from "./device.js";
 
-/** @typedef {"camera-refused" | "no-camera" | "camera-busy" | "insecure" | "bad-link" | "room-full" | "server-full" | "replaced"} ErrorKind */
+/** @typedef {"camera-refused" | "no-camera" | "camera-busy" | "insecure" | "bad-link" | "room-full" | "server-full" | "replaced" | "removed" | "ended" | "link-ended"} ErrorKind */
 
 /**
  * @typedef {object} Problem
@@ -40,6 +40,10 @@ const REFUSALS = {
   "room-full": "room-full",
   "server-full": "server-full",
   replaced: "replaced",
+  removed: "removed",
+  ended: "ended",
+  "no-room": "ended",
+  "link-ended": "link-ended",
 };
 
 /**
@@ -135,6 +139,24 @@ export function problem(kind, device, page) {
           "Close this one, or send from here again.",
         ],
         retry: "Send from here",
+      };
+    case "removed":
+      return {
+        title: "You were removed",
+        help: ["Someone removed this phone from the room.", "Ask for a new link to come back."],
+      };
+    case "ended":
+      return {
+        title: "This room has ended",
+        help: ["Whoever runs it has ended it for everyone.", "Ask for a link to another room."],
+      };
+    case "link-ended":
+      return {
+        title: "This link has ended",
+        help: [
+          "It was good for some time or for one visit, or all links were replaced by new ones.",
+          "Scan the QR code on the laptop again, or ask for a new link.",
+        ],
       };
   }
 }

@@ -282,7 +282,7 @@ export class Session {
   #refused(code, sentence) {
     console.warn(`The server refused (${code}): ${sentence}`);
     const error = refusalKind(code);
-    if (error === "bad-link" || error === "replaced") {
+    if (error && !passes(error)) {
       this.fail(error);
     } else if (error) {
       this.#update({ error });

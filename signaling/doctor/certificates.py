@@ -10,7 +10,7 @@ from signaling.config import Config
 from signaling.doctor import visit
 from signaling.doctor.findings import Finding, broken, note, ok
 from signaling.host import addresses, authority, tls
-from signaling.server import ANY_ADDRESS
+from signaling.link_maker import ANY_ADDRESS
 
 SOON_DAYS = 14
 _CHECK = "certificate"

@@ -8,7 +8,7 @@ from signaling.config import Config
 from signaling.doctor.findings import Finding, broken, note, ok
 from signaling.doctor.visit import is_loopback, is_origin
 from signaling.host import addresses
-from signaling.server import ANY_ADDRESS
+from signaling.link_maker import ANY_ADDRESS
 
 _JOIN_WIFI = "Connect this computer to the phone's Wi-Fi."
 

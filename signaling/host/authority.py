@@ -94,6 +94,26 @@ def load(folder: Path) -> x509.Certificate:
     return certificate
 
 
+def forget(folder: Path) -> None:
+    """Remove the CA, its key, and the certificate that it has signed: the next `load_or_make` makes
+    another one.
+
+    Raises
+    ------
+    SetupError: a file cannot be removed.
+    """
+    with state_folder.locked(folder):
+        # The key first: without it nothing is signed with what is left, should this be cut short.
+        for name in ("ca-key.pem", "ca.pem", "server.pem", "server-key.pem"):
+            try:
+                (folder / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise SetupError(
+                    f"{folder / name} cannot be removed: {error.strerror}. Make your user the "
+                    "owner of its folder, and try again."
+                ) from error
+
+
 def expires_soon(ca: x509.Certificate, folder: Path, now: datetime) -> tuple[str, str] | None:
     """Return what to tell a person whose CA expires within 30 days, and what to do about it."""
     left = ca.not_valid_after_utc - now

@@ -70,6 +70,13 @@ def load_secret(folder: Path) -> bytes:
     )
 
 
+def renew_secret(folder: Path) -> bytes:
+    """Replace the secret by another one, and return that. Raises SetupError as `load_secret`."""
+    secret = secrets.token_bytes(SECRET_BYTES)
+    replace(prepare_folder(folder) / "secret", secret)
+    return secret
+
+
 def read_or_create(
     path: Path, make: Callable[[], bytes], parse: Callable[[bytes], T], remedy: str
 ) -> T:

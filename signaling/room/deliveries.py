@@ -19,7 +19,7 @@ class Dismissal:
 
     Attributes
     ----------
-    reason: "removed" or "ended".
+    reason: "removed", "ended" or "link-ended".
     """
 
     peer_id: str

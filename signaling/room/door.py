@@ -9,6 +9,7 @@ from signaling.room.messages import End, Register
 from signaling.room.refusal import Code, Refusal
 from signaling.room.room import Room
 from signaling.room.room_type import Role, RoomType
+from signaling.room.terms import ALWAYS, Terms, Unused
 
 
 class Door:
@@ -28,6 +29,7 @@ class Door:
         self._default = types[0]
         self._keys = keys
         self._departures = departures
+        self.unused = Unused()
 
     def room_type(self, name: str | None) -> RoomType:
         """A kind of room by its name.
@@ -74,25 +76,31 @@ class Door:
         key: str | None,
         *,
         known: bool,
-    ) -> None:
-        """Whether a client may enter.
+        unix: float = 0,
+    ) -> Terms:
+        """Whether a client may enter; gives what its link is good for.
 
         Parameters
         ----------
         room: the room with this code, if there is one.
         known: the client has shown that it was in this room.
+        unix: seconds of Unix time.
 
         Raises
         ------
-        Refusal: with the codes bad-key or no-room.
+        Refusal: with the codes bad-key, link-ended or no-room.
         """
+        terms = ALWAYS
         if role.keyed:
             # A code that cannot be one gets the answer of a wrong key: nothing to learn from it.
-            if not links.valid_room(code) or not self._opens(room_type, code, role, key):
+            opened = self._terms(room_type, code, role, key) if links.valid_room(code) else None
+            if opened is None:
                 raise Refusal(
                     Code.BAD_KEY,
                     "This link does not open the room. Take a new one from where lenscast runs.",
                 )
+            terms = opened
+            self.unused.check(terms, unix, known=known)
             there = True
         else:
             there = room is not None or known
@@ -104,9 +112,11 @@ class Door:
             raise Refusal(
                 Code.NO_ROOM, "There is no room with this code now. Ask for its link again."
             )
+        return terms
 
     def leads(self, code: str, key: str) -> bool:
-        """Whether a key is that of a role which may end the room, of whatever kind it is."""
+        """Whether a key is that of a role which may end the room, of whatever kind it is. That of a
+        link that ends is not."""
         return self._keys is not None and any(
             self._keys.opens(code, role.name, key, self.scope(kind))
             for kind in self.types.values()
@@ -118,7 +128,7 @@ class Door:
         """What keeps the keys of one kind of room apart from those of the others."""
         return "" if room_type is self._default else room_type.name
 
-    def _opens(self, room_type: RoomType, code: str, role: Role, key: str | None) -> bool:
+    def _terms(self, room_type: RoomType, code: str, role: Role, key: str | None) -> Terms | None:
         if self._keys is None:
-            return True
-        return self._keys.opens(code, role.name, key or "", self.scope(room_type))
+            return ALWAYS
+        return self._keys.terms(code, role.name, key or "", self.scope(room_type))

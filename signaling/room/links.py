@@ -11,6 +11,9 @@ import secrets
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from signaling.room import terms as link_terms
+from signaling.room.terms import ALWAYS, Terms
+
 OPEN_ROOM = "default"
 """The room of those who name none, with `access: open`."""
 
@@ -64,20 +67,42 @@ class Links:
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
 
-    def key(self, room: str, role: str, scope: str = "") -> str:
-        """The 128-bit key, 22 characters of base64url, that opens `room` in `role`.
+    def renew(self, secret: bytes) -> None:
+        """Take another secret: no key from before opens anything any more."""
+        self._secret = secret
+
+    def key(self, room: str, role: str, scope: str = "", terms: Terms = ALWAYS) -> str:
+        """The 128-bit key, 22 characters of base64url, that opens `room` in `role`. Where the link
+        ends, its terms follow after a full stop.
 
         Parameters
         ----------
         scope: keeps the keys of one kind of room apart from those of another.
+        terms: until when the key is good.
         """
-        digest = self._digest("key", room, role, *([scope] if scope else []))[:_KEY_BYTES]
-        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        # Another first part, so that no key with terms is one without.
+        first = ("key with terms", terms.text) if terms.text else ("key",)
+        digest = self._digest(*first, room, role, *([scope] if scope else []))[:_KEY_BYTES]
+        key = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        return f"{key}.{terms.text}" if terms.text else key
 
     def opens(self, room: str, role: str, key: str, scope: str = "") -> bool:
-        """Whether `key` opens `room` in `role`, compared in constant time."""
-        right = self.key(room, role, scope)
-        return hmac.compare_digest(right.encode(), key.encode("utf-8", "replace"))
+        """Whether `key`, one without an end, opens `room` in `role`, compared in constant time."""
+        return self.terms(room, role, key, scope) == ALWAYS
+
+    def terms(self, room: str, role: str, key: str, scope: str = "") -> Terms | None:
+        """What a key is good for; None where it does not open `room` in `role`.
+
+        Compared in constant time. Whether its time is up, or it was used, is not looked at.
+        """
+        text = key.partition(".")[2]
+        terms = link_terms.read(text) if text else ALWAYS
+        if terms is None:
+            return None
+        right = self.key(room, role, scope, terms)
+        return (
+            terms if hmac.compare_digest(right.encode(), key.encode("utf-8", "replace")) else None
+        )
 
     def home_room(self) -> str:
         """The room of this computer: the same after every restart."""

@@ -30,6 +30,7 @@ class Code(StrEnum):
     SERVER_FULL = "server-full"
     SLOW_CLIENT = "slow-client"
     NO_ROOM = "no-room"
+    LINK_ENDED = "link-ended"
     REMOVED = "removed"
     UNKNOWN_DOCUMENT = "unknown-document"
     STALE_VERSION = "stale-version"

@@ -13,6 +13,7 @@ from signaling.room.history import History
 from signaling.room.messages import PeerConnected, PeerInfo, Routed, ServerMessage, State
 from signaling.room.refusal import Code, Refusal
 from signaling.room.room_type import Role, RoomType
+from signaling.room.terms import ALWAYS, Terms
 
 
 @dataclass(slots=True, eq=False)
@@ -27,6 +28,7 @@ class Peer:
     mark: stands for where it came from last; None where that is not known.
     since: when it came, in milliseconds of Unix time.
     refresh_at: when it needs fresh TURN credentials, in seconds of Unix time.
+    terms: what the link that it came by is good for.
     lost_at: when it is lost unless it comes back; None while it is here.
     candidates: how many it has sent since its last offer or answer.
     state: the last state that it told everyone.
@@ -45,6 +47,7 @@ class Peer:
     mark: str | None
     since: int
     refresh_at: float | None = None
+    terms: Terms = ALWAYS
     lost_at: float | None = None
     candidates: int = 0
     state: Mapping[str, Any] | None = None

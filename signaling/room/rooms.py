@@ -5,7 +5,8 @@ kept by a clock that never jumps, TURN credentials by Unix time. Knows no use of
 may do is data, in a `RoomType`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import assert_never
@@ -39,8 +40,12 @@ from signaling.room.refusal import Code, Refusal
 from signaling.room.room import Peer, Room, each
 from signaling.room.room_type import Json, Role, RoomType
 from signaling.room.seals import Seals, Ticket
+from signaling.room.terms import Terms
 from signaling.room.welcome import Invites, Welcome
 from turn.servers import TurnServers
+
+MAX_SHUT_OUT = 1000
+"""Links and addresses from which somebody was removed, of those that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,7 @@ class _Arrival:
     origin: str
     mark: str | None
     ticket: Ticket | None
+    terms: Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +147,7 @@ class Rooms:
         self._boot = f"{round(unix_time() * 1000):x}"
         self._rooms: dict[str, Room] = {}
         self._peers: dict[str, Peer] = {}
+        self._shut_out: deque[str] = deque(maxlen=MAX_SHUT_OUT)
 
     def __contains__(self, peer_id: str) -> bool:
         return peer_id in self._peers
@@ -152,6 +159,10 @@ class Rooms:
             by_role[peer.role.name] += 1
         rooms = sum(bool(room.peers) for room in self._rooms.values())
         return Counts(rooms, len(self._peers), by_role)
+
+    def all(self) -> Iterable[Room]:
+        """Every room that is there, for reading alone."""
+        return self._rooms.values()
 
     def open(self, type_name: str | None, code: str, now: float) -> RoomType:
         """Make a room that can be entered by its code, before anybody is in it.
@@ -202,9 +213,18 @@ class Rooms:
         code = self._door.code(message)
         ticket = self._ticket(message, room_type, code, role, now)
         room = self._rooms.get(code)
-        self._door.check(room, room_type, role, code, message.key, known=ticket is not None)
+        terms = self._door.check(
+            room,
+            room_type,
+            role,
+            code,
+            message.key,
+            known=ticket is not None,
+            unix=self._unix_time(),
+        )
         earlier = self._peers.get(ticket.peer_id) if ticket else None
-        mark = self._seals.mark(code, f"{role.name} {source}") if source else None
+        by = f"{role.name} {source} {terms.text}".rstrip()
+        mark = self._seals.mark(code, by) if source else None
         if earlier is not None:
             earlier.mark = mark or earlier.mark
             return self._resume(earlier, message, origin)
@@ -213,8 +233,12 @@ class Rooms:
                 Code.TOO_MANY_CONNECTIONS,
                 "Too many clients from this address were cut off. Try again in a minute.",
             )
-        arrival = _Arrival(peer_id, message, room_type, code, origin, mark, ticket)
-        return self._enter(arrival, now)
+        if mark in self._shut_out:
+            raise changes.removed()
+        arrival = _Arrival(peer_id, message, room_type, code, origin, mark, ticket, terms)
+        joined = self._enter(arrival, now)
+        self._door.unused.use(terms)
+        return joined
 
     def receive(self, peer_id: str, message: ClientMessage, now: float) -> list[Outcome]:
         """Take a message from a peer that has registered.
@@ -283,19 +307,59 @@ class Rooms:
         self._forget(peer, now)
         return [*told, *self._heirs(room, now)]
 
+    def name_link(self) -> str:
+        """The name of a new link that is good once."""
+        return self._door.unused.name()
+
+    def close(self, code: str, now: float) -> list[Outcome]:
+        """The operator ends a room; its code opens nothing any more."""
+        room = self._rooms.get(code)
+        if room is not None:
+            return self._end(room, now)
+        self._departures.end(code)
+        return []
+
+    def remove(self, peer_id: str, now: float) -> list[Outcome]:
+        """The operator puts a peer, if there is one with this id, out of its room. Nobody comes in
+        again from its address by its link while this process runs."""
+        peer = self._peers.get(peer_id)
+        if peer is None:
+            return []
+        room = peer.room
+        if peer.mark is not None:
+            self._shut_out.append(peer.mark)
+        if not room.type.changes_roles:
+            return self._dismiss(peer, "removed", now)
+        told = changes.put_out(room, peer, None, self._room_time(now))
+        return [*self._forget_dismissed(told, now), *self._heirs(room, now)]
+
+    def renew(self, now: float) -> list[Outcome]:
+        """All keys were renewed: everyone is put out, and the rooms that only a code opens end."""
+        told: list[Outcome] = [Dismissal(peer_id, Code.LINK_ENDED) for peer_id in self._peers]
+        self._forget_dismissed(told, now)
+        self._rooms.clear()
+        self._door.unused.clear()
+        self._shut_out.clear()
+        return told
+
     def tick(self, now: float) -> list[Outcome]:
-        """End what is over: peers that stayed away too long, rooms whose code has expired, and TURN
-        credentials past half their life. A peer that is away gets fresh ones when it comes back.
+        """End what is over: peers that stayed away too long or whose link has ended, rooms whose
+        code has expired, and TURN credentials past half their life. A peer that is away gets fresh
+        ones when it comes back.
         """
         settled = self._stop_inheriting(now) if now >= self._inherits_until else []
         peers = list(self._peers.values())
         lost = [p.id for p in peers if p.lost_at is not None and p.lost_at <= now]
         gone = [outcome for peer_id in lost for outcome in self.leave(peer_id, "lost", now)]
-        self._expire_codes(now)
         unix = self._unix_time()
+        over = [peer for peer in peers if peer.terms.is_over(unix) and peer.id in self]
+        ended = [outcome for p in over for outcome in self._dismiss(p, Code.LINK_ENDED, now)]
+        self._expire_codes(now)
+        peers = [peer for peer in peers if peer.id in self]
         due = [p for p in peers if not p.away and p.refresh_at is not None and p.refresh_at <= unix]
         return [
             *(outcome for outcome in (*settled, *gone) if outcome.peer_id in self._peers),
+            *ended,
             *(Delivery(peer.id, TurnConfig(self._welcome.ice_servers(peer))) for peer in due),
         ]
 
@@ -334,6 +398,7 @@ class Rooms:
             arrival.origin,
             arrival.mark,
             ticket.since,
+            terms=arrival.terms,
         )
         self._rooms[room.code] = room
         room.peers[peer.id] = self._peers[peer.id] = peer
@@ -412,6 +477,11 @@ class Rooms:
         told = self._forget_dismissed(told, now)
         self._rooms.pop(room.code, None)
         return told
+
+    def _dismiss(self, peer: Peer, reason: str, now: float) -> list[Outcome]:
+        """Put a peer out, and tell the others that it was removed."""
+        others = self.leave(peer.id, "removed", now)
+        return [Dismissal(peer.id, reason), *others]
 
     def _forget_dismissed(self, outcomes: list[Outcome], now: float) -> list[Outcome]:
         for outcome in outcomes:

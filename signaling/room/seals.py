@@ -43,6 +43,10 @@ class Seals:
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
 
+    def renew(self, secret: bytes) -> None:
+        """Take another secret: nothing that was signed before is recognized any more."""
+        self._secret = secret
+
     def token(self, ticket: Ticket, room_type: str, room: str, asked: str) -> str:
         """The resume token of one peer: `ID.ROOM.ASKED.ROLE.SINCE.MAC`.
 

@@ -7,6 +7,7 @@ from signaling.room.messages import IceServer, Invite, Registered, State
 from signaling.room.room import Peer
 from signaling.room.room_type import RoomType
 from signaling.room.seals import Seals, Ticket
+from signaling.room.terms import ALWAYS
 from turn.servers import TurnServers
 
 Invites = Callable[[RoomType, str, str, str], Invite]
@@ -44,7 +45,8 @@ class Welcome:
         """The answer to a registration."""
         room = peer.room
         ticket = Ticket(peer.id, peer.given, peer.since)
-        invites = peer.role.invites
+        # Whoever came by a link that ends cannot hand on one that does not.
+        invites = peer.role.invites if peer.terms == ALWAYS else None
         return Registered(
             role=peer.role.name,
             ice_servers=self.ice_servers(peer),

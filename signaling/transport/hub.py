@@ -10,14 +10,13 @@ import contextlib
 import logging
 import secrets
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
 
+from signaling.audit import Audit, Visitor
 from signaling.config import Limits
 from signaling.metrics import Metrics
 from signaling.room import messages
-from signaling.room.deliveries import Dismissal
+from signaling.room.deliveries import Dismissal, Outcome
 from signaling.room.documents import StaleVersion
 from signaling.room.messages import Register, ServerMessage
 from signaling.room.refusal import Code, Refusal
@@ -40,6 +39,7 @@ DISMISSED = 4003
 
 _TOO_MUCH = "Too much from here waits for a peer already: this message has not reached everyone."
 _WRONG_KEYS = (Code.BAD_KEY, Code.NO_ROOM)
+_NO_AUDIT = Audit(None, time.time)
 
 
 def error_text(refusal: Refusal) -> str:
@@ -57,6 +57,7 @@ class Hub:
     guard: counts connections and wrong keys.
     metrics: counts what happens.
     clock: seconds of a clock that never jumps.
+    audit: is told who comes and goes.
     """
 
     def __init__(
@@ -66,15 +67,16 @@ class Hub:
         guard: Guard,
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
+        audit: Audit = _NO_AUDIT,
     ) -> None:
         self._rooms = rooms
         self._limits = limits
         self._guard = guard
         self._metrics = metrics
         self._clock = clock
+        self._audit = audit
         self._connections: dict[str, Connection] = {}
         self._away = AwaySeats(limits.away_bytes)
-        self._refusals: Counter[str] = Counter()
         self._drained: asyncio.Event | None = None
         self._post = Post(self._connections, self._away, self._cut_off_slow, self._dismiss)
         self._deliver = self._post.deliver
@@ -102,10 +104,12 @@ class Hub:
             self._guard.connect(address, now)
         except Refusal as refusal:
             self.count_refusal(refusal.code)
+            self._audit.refused(address, refusal.code)
             raise
         self._metrics.connected(transport)
         connection = Connection(
-            secrets.token_urlsafe(9),
+            # Typed after a command, where it must not look like an option.
+            secrets.token_urlsafe(9).replace("-", "_"),
             origin,
             address,
             transport,
@@ -124,6 +128,7 @@ class Hub:
         """Take one message from a client; whatever is wrong with it is told to that client."""
         if connection.outbox.ended or not self._is_current(connection):
             return
+        message = None
         try:
             message = self._read(connection, text)
             if isinstance(message, Register):
@@ -133,7 +138,8 @@ class Hub:
                 if not self._deliver(outcomes, connection.peer_id):
                     raise Refusal(Code.TOO_MUCH_WAITING, _TOO_MUCH)
         except Refusal as refusal:
-            self._refuse(connection, refusal)
+            role = message.role if isinstance(message, Register) else None
+            self._refuse(connection, refusal, role)
 
     def disconnect(self, connection: Connection, left: bool) -> None:
         """A client is gone. Saying so twice, or after `drop`, is harmless. A goodbye that arrives
@@ -147,6 +153,7 @@ class Hub:
         peer_id = connection.peer_id
         if not self._is_current(connection):
             if left and self._away.take(peer_id) is not None:
+                self._audit.left(peer_id, "left")
                 self._deliver(self._rooms.leave(peer_id, "left", self._clock()))
             return
         self._forget(connection)
@@ -154,8 +161,10 @@ class Hub:
             return
         log.info("%s %s", peer_id, "has left" if left else "is away")
         if left:
+            self._audit.left(peer_id, "left")
             self._deliver(self._rooms.leave(peer_id, "left", self._clock()))
         else:
+            self._audit.away(peer_id)
             self._away.keep(peer_id, self._keep_seat(connection, lasting=True))
             self._deliver(self._rooms.drop(peer_id, self._clock()))
 
@@ -164,22 +173,32 @@ class Hub:
         self._deliver(self._rooms.tick(self._clock()))
         for peer_id in [lost for lost in self._away if lost not in self._rooms]:
             log.info("%s is lost", peer_id)
+            self._audit.left(peer_id, "lost")
             self._away.take(peer_id)
         self._remind_those_behind()
+        self._audit.tick()
 
     def count_refusal(self, code: str) -> None:
         """Count what was refused with this code, here or by another part of the server."""
-        self._refusals[code] += 1
         self._metrics.refused(code)
 
-    def figures(self) -> Mapping[str, Any]:
-        """What the limits do: `refusals` by code, `waiting` (addresses that have to wait because of
-        wrong keys) and `away_bytes` (what waits for peers that are away)."""
-        return {
-            "refusals": dict(self._refusals),
-            "waiting": self._guard.waiting(self._clock()),
-            "away_bytes": self._away.size,
-        }
+    def away_bytes(self) -> int:
+        """How many bytes of messages wait for peers that are away."""
+        return self._away.size
+
+    def decide(self, decision: Callable[[float], Iterable[Outcome]]) -> None:
+        """Deliver what follows from a decision of whoever runs the server.
+
+        Parameters
+        ----------
+        decision: is given the time, in seconds of a clock that never jumps.
+        """
+        self._deliver(decision(self._clock()))
+
+    def address(self, peer_id: str) -> str | None:
+        """Where a peer comes from; None while it is away."""
+        connection = self._connections.get(peer_id)
+        return connection.address if connection else None
 
     def counts(self) -> Counts:
         """How many rooms and peers there are."""
@@ -228,7 +247,7 @@ class Hub:
             raise
         connection.deadline.cancel()
         connection.room = joined.registered.room
-        self._count_joined(joined, now - connection.since)
+        self._count_joined(joined, message, connection, now - connection.since)
         self._welcome(connection, joined)
 
     def _is_crowded(self, address: str) -> bool:
@@ -238,8 +257,14 @@ class Hub:
             self._limits.connections_per_address
         )
 
-    def _count_joined(self, joined: Joined, seconds: float) -> None:
+    def _count_joined(
+        self, joined: Joined, message: Register, connection: Connection, seconds: float
+    ) -> None:
         registered = joined.registered
+        who = Visitor(
+            registered.id, registered.role, registered.room, message.name, connection.address
+        )
+        self._audit.joined(who, resumed=registered.resumed)
         how = "came back to" if registered.resumed else "joined"
         log.info("%s %s %s room %s", registered.role, registered.id, how, registered.room)
         if registered.resumed:
@@ -302,6 +327,7 @@ class Hub:
 
     def _dismiss(self, dismissal: Dismissal) -> None:
         log.info("%s was put out of its room (%s)", dismissal.peer_id, dismissal.reason)
+        self._audit.removed(dismissal.peer_id, dismissal.reason)
         self._away.take(dismissal.peer_id)
         connection = self._connections.get(dismissal.peer_id)
         if connection is not None:
@@ -318,13 +344,15 @@ class Hub:
         self.disconnect(connection, left=False)
         connection.drop(GOING_AWAY, Code.SLOW_CLIENT)
 
-    def _refuse(self, connection: Connection, refusal: Refusal) -> None:
+    def _refuse(self, connection: Connection, refusal: Refusal, role: str | None = None) -> None:
         log.info("refused %s: %s", connection.peer_id, refusal.code)
         self.count_refusal(refusal.code)
         if isinstance(refusal, StaleVersion):
             self._send(connection, refusal.newest)
         self._send(connection, messages.Error(refusal.sentence, refusal.code))
         if connection.peer_id not in self._rooms:
+            known = role if role in self.counts().by_role else None
+            self._audit.refused(connection.address, refusal.code, known)
             connection.deadline.cancel()
             connection.outbox.end(POLICY_VIOLATION, refusal.code)
 

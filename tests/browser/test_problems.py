@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from playwright.async_api import Page, Playwright, expect
 from signaling.config import Config
 from signaling.config import Rooms as RoomSettings
 from signaling.config import Server as ServerSettings
+from signaling.host import state_folder
 from signaling.server import SignalingServer
 from tests.browser.pages import Pages, launch, phase, picture_moves
 from tests.running_server import local_sender_link, running_server
@@ -99,6 +101,27 @@ async def test_a_bad_link(server: SignalingServer, pages: Pages, fragment: str) 
     await problem(sender, "bad-link")
     receiver = await pages.laptop(f"{origin}/receiver{fragment}")
     await problem(receiver, "bad-link")
+
+
+async def test_a_link_that_has_ended(tmp_path: Path, pages: Pages) -> None:
+    """When all links are renewed, both pages say so, and do not try again."""
+    async with running_server(Config(), tmp_path) as server:
+        receiver, sender = await pages.receiver(server), await pages.sender(server)
+        await phase(receiver, "live")
+        state_folder.renew_secret(tmp_path)
+        assert server.renew_keys()
+        await problem(sender, "link-ended")
+        await problem(receiver, "link-ended")
+        came = opened(server)
+        await sender.wait_for_timeout(2000)  # The first attempts would come after 0.3 and 1.2 s.
+        assert opened(server) == came == 2
+        await pages.close()
+
+
+def opened(server: SignalingServer) -> float:
+    """How many connections have been opened to a server."""
+    figures = server.metrics.text().decode()
+    return sum(map(float, re.findall(r"^lenscast_connections_opened_total.* (.*)$", figures, re.M)))
 
 
 async def test_a_full_room(tmp_path: Path, pages: Pages) -> None:

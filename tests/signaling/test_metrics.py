@@ -78,6 +78,31 @@ def test_what_is_watched_is_read_off_when_asked() -> None:
     assert value(metrics, "lenscast_peers", role="receiver") == 3
 
 
+def test_what_waits_and_is_held_back_is_read_off_when_asked() -> None:
+    """Addresses that have to wait, bytes for peers that are away, log lines that were counted, and
+    what the relay did with requests that nobody had signed."""
+    metrics = Metrics()
+    relay: dict[str, Any] = {
+        **dict.fromkeys(("allocations", "tcp_connections", "packets", "bytes"), 0),
+        "drops": {},
+        "refusals": {},
+        "unsigned": {"answered": 7, "withheld": 8},
+    }
+    metrics.watch(
+        rooms=int,
+        peers=dict,
+        relay=lambda: relay,
+        waiting=lambda: 2,
+        away_bytes=lambda: 3,
+        held_back=lambda: 4,
+    )
+    assert value(metrics, "lenscast_waiting_addresses") == 2
+    assert value(metrics, "lenscast_away_bytes") == 3
+    assert value(metrics, "lenscast_log_lines_held_back_total") == 4
+    assert value(metrics, "lenscast_relay_unsigned_total", reason="answered") == 7
+    assert value(metrics, "lenscast_relay_unsigned_total", reason="withheld") == 8
+
+
 def test_without_a_relay_there_are_no_figures_of_one() -> None:
     """Without a relay, its figures are missing, not 0."""
     metrics = Metrics()

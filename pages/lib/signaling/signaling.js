@@ -31,7 +31,7 @@ import { socketUrl, WebSocketTransport } from "./web-socket.js";
  * @property {(message: ServerMessage) => void} message everything else, including errors after registration
  * @property {(code: string, message: string, final: boolean) => void} refused registration was refused, or this page
  *   was put out of the room; unless `final` it is tried again by itself. The code is the server's, or "replaced",
- *   "removed" or "ended"
+ *   "removed", "ended" or "link-ended"
  * @property {(attempt: number) => void} reconnecting the connection is lost or was never made; the next attempt has
  *   this number, from 1
  */
@@ -69,6 +69,7 @@ const FINAL = new Set([
   "bad-field",
   "missing-field",
   "no-room",
+  "link-ended",
   "removed",
 ]);
 /** Refusals that take time to pass. */
@@ -82,6 +83,7 @@ const CUT_OFF = 1006;
 const DISMISSALS = {
   removed: "Someone removed this page from the room.",
   ended: "The room has ended.",
+  "link-ended": "The link of this page has ended.",
 };
 /** @type {Limits} those of a server that does not say */
 const LIMITS = { resume: 45, rate: 20, burst: 60 };

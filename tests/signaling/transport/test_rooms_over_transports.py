@@ -465,13 +465,18 @@ async def test_a_room_is_not_made_for_another_address(tmp_path: Path, trusted: b
 
 
 async def test_wrong_keys_for_a_room_are_counted(tmp_path: Path) -> None:
-    """Past the limit an address has to wait, as at the door; the right key still makes a room."""
+    """Past the limit an address has to wait, as at the door, and /metrics shows it; the right key
+    still makes a room."""
     async with served(tmp_path, failed_keys_per_minute=2) as server:
         found = [(await post(server, KIND, ELSEWHERE))[0] for _ in range(4)]
         assert found == [403, 403, 403, 429]
         leader = read_link(server.new_room("classroom")["links"]["leader"])
         bearer = f"Authorization: Bearer {leader.room}.{leader.key}"
         assert (await post(server, KIND, ELSEWHERE, bearer))[0] == 201
+        figures = server.metrics.text().decode()
+        assert 'lenscast_refusals_total{code="bad-key"} 3.0' in figures
+        assert 'lenscast_refusals_total{code="too-many-attempts"} 1.0' in figures
+        assert "lenscast_waiting_addresses 1.0" in figures
 
 
 @pytest.mark.parametrize(
