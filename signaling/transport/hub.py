@@ -173,11 +173,11 @@ class Hub:
         self._metrics.refused(code)
 
     def figures(self) -> Mapping[str, Any]:
-        """What the limits do: `refusals` by code, `waiting` (addresses that have to wait because of
-        wrong keys) and `away_bytes` (what waits for peers that are away)."""
+        """What the limits do: `refusals` by code, `waiting_addresses` (because of wrong keys) and
+        `away_bytes` (what waits for peers that are away)."""
         return {
             "refusals": dict(self._refusals),
-            "waiting": self._guard.waiting(self._clock()),
+            "waiting_addresses": self._guard.waiting(self._clock()),
             "away_bytes": self._away.size,
         }
 
