@@ -9,7 +9,7 @@ import socket
 
 FIRST, END = 15_000, 32_000
 """Below the ports that the kernel hands out by itself, which begin at 32768 (ip(7))."""
-BLOCK = 250
+BLOCK = 500
 """How many ports a process claims: so many servers start before a port is used a second time, and
 packets for the server that had it before are gone by then."""
 

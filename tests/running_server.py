@@ -8,7 +8,7 @@ from pathlib import Path
 from signaling.config import Config
 from signaling.room.room_type import RoomType
 from signaling.server import SignalingServer
-from tests.ports import free_port
+from tests.ports import free_ports
 
 
 @contextlib.asynccontextmanager
@@ -23,8 +23,10 @@ async def running_server(
     folder: the state folder, such as `tmp_path`.
     more_types: kinds of room besides those of Lenscast.
     """
-    # The relay needs the main port over UDP too, for which port 0 does not ask.
-    ports = dataclasses.replace(config.server, port=free_port(), local_port=0)
+    # The relay needs the main port over UDP too, for which port 0 does not ask. And pages that
+    # come back after this server has gone must not find one of another test.
+    port, local_port = free_ports(2)
+    ports = dataclasses.replace(config.server, port=port, local_port=local_port)
     server = SignalingServer(
         dataclasses.replace(config, server=ports), folder, more_types=more_types
     )

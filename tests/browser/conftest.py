@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Playwright, async_playwright
 
-from signaling.config import Config
+from signaling.config import Config, Preset, Video
 from signaling.server import SignalingServer
 from tests.browser.pages import CHROMIUM, Pages, launch
 from tests.running_server import running_server
@@ -40,10 +40,20 @@ async def browser(playwright: Playwright) -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture
-async def server(tmp_path: Path) -> AsyncIterator[SignalingServer]:
-    """A server with the default configuration, on free ports."""
-    async with running_server(Config(), tmp_path) as running:
+async def server(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[SignalingServer]:
+    """A server with the default configuration, on free ports.
+
+    Tests that are not about the picture's quality get a small one: to encode 720p takes most of
+    the time of a machine without a video encoder. The mark `full_size` says otherwise.
+    """
+    full_size = request.node.get_closest_marker("full_size")
+    async with running_server(Config() if full_size else _small(), tmp_path) as running:
         yield running
+
+
+def _small() -> Config:
+    presets = Video().presets | {"high": Preset("High", 640, 360, 15, 500_000)}
+    return Config(video=Video(presets=presets))
 
 
 @pytest_asyncio.fixture

@@ -10,7 +10,7 @@ import re
 import shutil
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, Page, Playwright, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, Playwright, expect
 
 from signaling.server import SignalingServer
 from tests.running_server import local_sender_link
@@ -161,3 +161,14 @@ async def picture_moves(page: Page) -> None:
         })""",
         SECONDS,
     )
+
+
+async def click_tool(tool: Locator) -> None:
+    """Click a button of the toolbar, which hides while the pointer rests: the pointer moves first.
+
+    Playwright does not move it to what something else covers.
+    """
+    box = await tool.bounding_box()
+    assert box
+    await tool.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    await tool.click()

@@ -6,7 +6,9 @@ import pytest
 from playwright.async_api import Page, expect
 
 from signaling.server import SignalingServer
-from tests.browser.pages import Pages, figure, phase, picture_moves, promised
+from tests.browser.pages import Pages, click_tool, figure, phase, picture_moves, promised
+
+pytestmark = pytest.mark.full_size
 
 
 async def live(server: SignalingServer, pages: Pages) -> tuple[Page, Page]:
@@ -205,7 +207,7 @@ async def test_the_microphone_is_off_until_it_is_switched_on(
     await expect(switch).to_have_attribute("aria-checked", "true")
     await sound(receiver, arrives=True)
     assert await receiver.evaluate("document.querySelector('video').muted") is True
-    await receiver.locator("#unmute").click()
+    await click_tool(receiver.locator("#unmute"))
     assert await receiver.evaluate("document.querySelector('video').muted") is False
     await switch.click()
     await expect(switch).to_have_attribute("aria-checked", "false")

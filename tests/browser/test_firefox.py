@@ -12,9 +12,12 @@ from tests.browser.firefox import FIREFOX, Firefox, Page, firefox
 from tests.browser.pages import Pages, with_query
 from tests.browser.test_relay import ONLY
 
-pytestmark = pytest.mark.skipif(
-    shutil.which(FIREFOX) is None, reason="Firefox is missing: apt-get install firefox-esr"
-)
+pytestmark = [
+    pytest.mark.full_size,
+    pytest.mark.skipif(
+        shutil.which(FIREFOX) is None, reason="Firefox is missing: apt-get install firefox-esr"
+    ),
+]
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -12,6 +12,8 @@ from tests.browser.pages import SECONDS, Pages, phase, picture_moves
 from tests.browser.wire import wire
 from tests.running_server import local_sender_link
 
+pytestmark = pytest.mark.full_size
+
 FAILED = ("did not load", "ERR_FAILED")
 """What a console says about a failed request."""
 

@@ -1,9 +1,12 @@
 """The main job in real browsers: the phone's page to the laptop's page."""
 
+import pytest
 from playwright.async_api import expect
 
 from signaling.server import SignalingServer
 from tests.browser.pages import Pages, figure, phase, picture_moves, promised
+
+pytestmark = pytest.mark.full_size
 
 
 async def test_the_picture_arrives_directly(server: SignalingServer, pages: Pages) -> None:

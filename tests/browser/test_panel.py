@@ -153,7 +153,7 @@ async def test_the_figures_are_copied_as_json(server: SignalingServer, pages: Pa
     copied = json.loads(await receiver.evaluate("() => navigator.clipboard.readText()"))
     assert copied["camera"]
     last = copied["rows"][-1]
-    assert (last["width"], last["height"], last["path"]) == (1280, 720, "direct")
+    assert (last["width"], last["height"], last["path"]) == (640, 360, "direct")
     assert last["bitrate"] > 0
     assert "captureToDisplay" in last
     await expect(receiver.locator(".stats-copy")).to_have_text("Copy JSON")

@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import pytest
 from playwright.async_api import Page, expect
 
 from signaling.server import SignalingServer
 from tests.browser.pages import Pages, figure, phase, picture_moves
 from tests.browser.test_controls import open_settings
+
+pytestmark = pytest.mark.full_size
 
 ANDROID = (
     "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko)"

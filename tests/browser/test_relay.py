@@ -10,6 +10,8 @@ from tests.browser.pages import Pages, figure, phase, picture_moves
 from tests.running_server import running_server
 from tests.turn.coturn_server import needs_turnserver, running_coturn
 
+pytestmark = pytest.mark.full_size
+
 
 async def test_the_picture_arrives_through_the_embedded_relay(
     server: SignalingServer, pages: Pages

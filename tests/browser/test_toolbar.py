@@ -5,7 +5,7 @@ import re
 from playwright.async_api import Page, expect
 
 from signaling.server import SignalingServer
-from tests.browser.pages import Pages, phase
+from tests.browser.pages import Pages, click_tool, phase
 from tests.running_server import local_sender_link
 from tests.signaling.transport.client import client
 
@@ -82,7 +82,7 @@ async def test_a_choice_by_pointer_gives_the_keys_back(
     """After a choice by click, the shortcuts work at once."""
     sender, receiver = await live(server, pages)
     quality = receiver.locator("#quality")
-    await quality.click()
+    await click_tool(quality)
     await expect(quality).to_be_focused()
     await quality.select_option("low")
     await expect(quality).not_to_be_focused()
@@ -117,7 +117,7 @@ async def test_the_sound_button_says_what_it_does(server: SignalingServer, pages
         await expect(button).to_have_accessible_name(name)
         assert await button.get_attribute("aria-pressed") is None
         await expect(button.locator(".icon:visible")).to_have_class(re.compile(icon))
-        await button.click()
+        await click_tool(button)
 
 
 async def test_the_sound_of_one_camera_is_pressed_or_not(
@@ -140,7 +140,7 @@ async def test_the_invitation_closes_by_a_click_beside_it(
 ) -> None:
     """A click at the edge inside the dialog leaves it open."""
     _sender, receiver = await live(server, pages)
-    await receiver.locator("#invite").click()
+    await click_tool(receiver.locator("#invite"))
     dialog = receiver.locator("#invite-dialog")
     box = await dialog.bounding_box()
     assert box

@@ -8,6 +8,8 @@ from playwright.async_api import Page, expect
 from signaling.server import SignalingServer
 from tests.browser.pages import Pages, figure, phase, picture_moves
 
+pytestmark = pytest.mark.full_size
+
 # Records what the page sends.
 NOTES = """
     window.sent = [];

@@ -43,9 +43,10 @@ async def joins(server: SignalingServer, room: str, links: dict[str, str]) -> No
 
 
 async def test_the_links_are_printed_for_a_person(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A line for each role, its name first."""
+    """A line for each role, its name first; a proxy of the environment is not asked."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     async with running_server(Config(), tmp_path) as server:
         assert await command("--local-port", str(server.local_port)) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -13,6 +13,13 @@ def test_a_newer_version_than_the_servers_is_handed_back() -> None:
     assert memory.take(DocumentVersion("board", 0, {})) == OLD
 
 
+def test_the_same_version_is_reported() -> None:
+    """A server that was not started again has nothing to be told."""
+    memory = Memory()
+    memory.take(OLD)
+    assert memory.take(OLD) is None
+
+
 def test_the_servers_newest_version_is_remembered() -> None:
     """A version that is as new or newer replaces the one before."""
     memory = Memory()
