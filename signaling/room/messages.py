@@ -399,7 +399,7 @@ def _open(text: str | bytes, *, but: frozenset[str]) -> tuple[str, Mapping[str, 
         raise Refusal(Code.BAD_JSON, "The message is not JSON.") from error
     if not isinstance(values, dict):
         raise Refusal(Code.BAD_JSON, "The message is not a JSON object.")
-    if _is_deep(values):
+    if _opening(text) > MAX_DEPTH and _is_deep(values):
         raise Refusal(Code.BAD_JSON, f"The message is nested more than {MAX_DEPTH} deep.")
     kind = values.get("type")
     if kind is None:
@@ -409,6 +409,13 @@ def _open(text: str | bytes, *, but: frozenset[str]) -> tuple[str, Mapping[str, 
     if kind not in _LAYOUTS or kind in but:
         raise Refusal(Code.UNKNOWN_TYPE, f"There is no message of the type {kind[:40]!r}.")
     return kind, values
+
+
+def _opening(text: str | bytes) -> int:
+    """How many brackets open at most; most messages need no closer look at how deep they are."""
+    if isinstance(text, bytes):
+        return text.count(b"{") + text.count(b"[")
+    return text.count("{") + text.count("[")
 
 
 def _is_deep(value: Any) -> bool:

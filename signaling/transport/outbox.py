@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +24,12 @@ class _Share:
     bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     text: str
     lasting: bool
     source: str | None
+    share: _Share | None
+    """That of its source; None where the server itself says it."""
 
 
 class Outbox:
@@ -82,12 +84,13 @@ class Outbox:
         -------
         False: it does not fit, and was not added.
         """
-        if not self._has_room(len(text), source):
+        share = None if source is None else self._shares.get(source) or _Share()
+        if not self._has_room(len(text), share):
             return False
         if self._ending is None:
             if not self._waiting:
                 self._taken_at = self._clock()
-            self._append(_Waiting(text, lasting, source))
+            self._append(_Waiting(text, lasting, source, share))
             self._changed.set()
         return True
 
@@ -110,7 +113,9 @@ class Outbox:
             self._taken_at = self._clock()
         for waiting in other._waiting:
             if waiting.lasting or not lasting:
-                self._append(waiting)
+                source = waiting.source
+                share = None if source is None else self._shares.get(source) or _Share()
+                self._append(waiting._replace(share=share))
         other.clear()
         self._changed.set()
 
@@ -141,40 +146,41 @@ class Outbox:
             self._changed.clear()
             await self._changed.wait()
         waiting = self._waiting.popleft()
-        self._taken_at = self._clock()
+        if self._waiting:
+            self._taken_at = self._clock()
         self._count_out(waiting)
         return waiting.text
 
-    def _has_room(self, size: int, source: str | None) -> bool:
-        if source is None:
+    def _has_room(self, size: int, share: _Share | None) -> bool:
+        if share is None:
             return self._own_bytes + size <= self._max_bytes
-        share = self._shares.get(source)
-        messages, filled = (share.messages, share.bytes) if share else (0, 0)
-        free_messages = self._max_messages + self._more.messages - self._all.messages
-        free_bytes = self._max_bytes + self._more.bytes - self._all.bytes
-        return messages < free_messages and filled + size <= free_bytes
+        filled = self._all
+        return (
+            share.messages + filled.messages < self._max_messages + self._more.messages
+            and share.bytes + filled.bytes + size <= self._max_bytes + self._more.bytes
+        )
 
     def _append(self, waiting: _Waiting) -> None:
         self._waiting.append(waiting)
-        size = len(waiting.text)
-        if waiting.source is None:
+        size, share, filled = len(waiting.text), waiting.share, self._all
+        if share is None or waiting.source is None:
             self._own_bytes += size
             return
-        share = self._shares.get(waiting.source)
-        if share is None:
-            share = self._shares[waiting.source] = _Share()
-        for counted in (share, self._all):
-            counted.messages += 1
-            counted.bytes += size
+        if not share.messages:
+            self._shares[waiting.source] = share
+        share.messages += 1
+        share.bytes += size
+        filled.messages += 1
+        filled.bytes += size
 
     def _count_out(self, waiting: _Waiting) -> None:
-        size = len(waiting.text)
-        if waiting.source is None:
+        size, share, filled = len(waiting.text), waiting.share, self._all
+        if share is None or waiting.source is None:
             self._own_bytes -= size
             return
-        share = self._shares[waiting.source]
-        for counted in (share, self._all):
-            counted.messages -= 1
-            counted.bytes -= size
+        share.messages -= 1
+        share.bytes -= size
+        filled.messages -= 1
+        filled.bytes -= size
         if not share.messages:
             del self._shares[waiting.source]

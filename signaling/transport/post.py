@@ -54,17 +54,17 @@ class Post:
         self._held_back: set[str] = set()
         self._behind: set[str] = set()
 
-    def deliver(self, outcomes: Iterable[Outcome], sender: str = "") -> bool:
+    def deliver(self, outcomes: Iterable[Outcome], by: str = "") -> bool:
         """Deliver in order. What follows from a delivery, as when a client is cut off that does not
         read, waits until those before it are done.
 
         Parameters
         ----------
-        sender: the peer from whose message they follow.
+        by: the peer from whose message they follow.
 
         Returns
         -------
-        False: something of the sender's did not fit, and has not reached everyone.
+        False: something that comes from that peer did not fit, and has not reached everyone.
         """
         self._due.extend(outcomes)
         if self._delivering:
@@ -76,7 +76,7 @@ class Post:
             self._delivering = False
         if not self._held_back:
             return True
-        whole = sender not in self._held_back
+        whole = by not in self._held_back
         self._held_back.clear()
         return whole
 

@@ -356,6 +356,7 @@ async def test_open_access_has_a_secret_too(tmp_path: Path) -> None:
         client(server.receiver_link) as peer,
     ):
         first = await peer.register("sender")
+        await server.stop()
     async with (
         running_server(settings, tmp_path) as server,
         client(server.receiver_link) as peer,

@@ -91,59 +91,6 @@ def test_one_who_comes_after_the_last_leader_inherits() -> None:
     assert roles(rooms) == {"m": "quiet", "late": "leader"}
 
 
-def test_who_was_given_a_voice_after_the_restart_keeps_it() -> None:
-    """That they were silenced before is no longer true, whoever hands that back."""
-    before = a_class("m", "o")
-    silenced = newest(before.receive("l", RoleChange("quiet", to="o"), NOW), "l", ROLES)
-    rooms = class_rooms(started=NOW, opened=False)
-    enter(rooms, "l", "leader")
-    for peer in ("m", "o"):
-        enter(rooms, peer, resume=classroom_token(peer), source=peer)
-    rooms.receive("l", RoleChange("quiet", to="o"), NOW)
-    rooms.receive("l", RoleChange("member", to="o"), NOW)
-    rooms.receive("m", silenced, NOW)
-    assert roles(rooms)["o"] == "member"
-
-
-def test_who_was_decided_about_after_the_restart_is_not_put_out_for_before() -> None:
-    """What a leader decides while somebody is back is newer than that they were removed."""
-    before = a_class("m", "o")
-    removed = newest(before.receive("l", RoleChange(None, to="o"), NOW), "l", ROLES)
-    rooms = class_rooms(started=NOW, opened=False)
-    enter(rooms, "l", "leader")
-    for peer in ("m", "o"):
-        enter(rooms, peer, resume=classroom_token(peer), source=peer)
-    rooms.receive("l", RoleChange("quiet", to="o"), NOW)
-    told = rooms.receive("m", removed, NOW)
-    assert dismissed(told) == {}
-    assert roles(rooms)["o"] == "quiet"
-
-
-def test_what_is_gone_on_with_is_newer_than_what_was_handed_back() -> None:
-    """Its number is higher, so nobody takes it for an older version."""
-    before = a_class("m", "n", "o")
-    for role in ("quiet", "member", "quiet"):
-        last = newest(before.receive("l", RoleChange(role, to="o"), NOW), "m", ROLES)
-    rooms = class_rooms(started=NOW, opened=False)
-    enter(rooms, "l", "leader")
-    for peer in ("m", "n"):
-        enter(rooms, peer, resume=classroom_token(peer), source=peer)
-    rooms.receive("l", RoleChange("quiet", to="n"), NOW)
-    told = newest(rooms.receive("m", last, NOW), "m", ROLES)
-    assert told.value["changed"] == {"o": "quiet", "n": "quiet"}
-    assert told.version == last.version + 1
-
-
-def test_a_full_room_still_has_somewhere_to_wait() -> None:
-    """Who knocks at a full room waits; the leader may make a place."""
-    rooms = class_rooms(classroom(seats=2))
-    enter(rooms, "l", "leader")
-    enter(rooms, "m")
-    rooms.receive("l", SetDocument(BOARD, 0, {"locked": True}), NOW)
-    enter(rooms, "late", source="x")
-    assert roles(rooms)["late"] == "knocking"
-
-
 def test_one_who_left_after_the_restart_does_not_come_back() -> None:
     """Nor one who had left before it: the token alone makes a new peer, or none."""
     departures = Departures()
@@ -280,3 +227,56 @@ def test_one_who_was_silenced_cannot_hand_back_the_time_before() -> None:
     rooms.receive("l", RoleChange("quiet", to="m"), NOW)
     assert rooms.receive("m", earlier, NOW) == []
     assert roles(rooms)["m"] == "quiet"
+
+
+def test_who_was_given_a_voice_after_the_restart_keeps_it() -> None:
+    """That they were silenced before is no longer true, whoever hands that back."""
+    before = a_class("m", "o")
+    silenced = newest(before.receive("l", RoleChange("quiet", to="o"), NOW), "l", ROLES)
+    rooms = class_rooms(started=NOW, opened=False)
+    enter(rooms, "l", "leader")
+    for peer in ("m", "o"):
+        enter(rooms, peer, resume=classroom_token(peer), source=peer)
+    rooms.receive("l", RoleChange("quiet", to="o"), NOW)
+    rooms.receive("l", RoleChange("member", to="o"), NOW)
+    rooms.receive("m", silenced, NOW)
+    assert roles(rooms)["o"] == "member"
+
+
+def test_who_was_decided_about_after_the_restart_is_not_put_out_for_before() -> None:
+    """What a leader decides while somebody is back is newer than that they were removed."""
+    before = a_class("m", "o")
+    removed = newest(before.receive("l", RoleChange(None, to="o"), NOW), "l", ROLES)
+    rooms = class_rooms(started=NOW, opened=False)
+    enter(rooms, "l", "leader")
+    for peer in ("m", "o"):
+        enter(rooms, peer, resume=classroom_token(peer), source=peer)
+    rooms.receive("l", RoleChange("quiet", to="o"), NOW)
+    told = rooms.receive("m", removed, NOW)
+    assert dismissed(told) == {}
+    assert roles(rooms)["o"] == "quiet"
+
+
+def test_what_is_gone_on_with_is_newer_than_what_was_handed_back() -> None:
+    """Its number is higher, so nobody takes it for an older version."""
+    before = a_class("m", "n", "o")
+    for role in ("quiet", "member", "quiet"):
+        last = newest(before.receive("l", RoleChange(role, to="o"), NOW), "m", ROLES)
+    rooms = class_rooms(started=NOW, opened=False)
+    enter(rooms, "l", "leader")
+    for peer in ("m", "n"):
+        enter(rooms, peer, resume=classroom_token(peer), source=peer)
+    rooms.receive("l", RoleChange("quiet", to="n"), NOW)
+    told = newest(rooms.receive("m", last, NOW), "m", ROLES)
+    assert told.value["changed"] == {"o": "quiet", "n": "quiet"}
+    assert told.version == last.version + 1
+
+
+def test_a_full_room_still_has_somewhere_to_wait() -> None:
+    """Who knocks at a full room waits; the leader may make a place."""
+    rooms = class_rooms(classroom(seats=2))
+    enter(rooms, "l", "leader")
+    enter(rooms, "m")
+    rooms.receive("l", SetDocument(BOARD, 0, {"locked": True}), NOW)
+    enter(rooms, "late", source="x")
+    assert roles(rooms)["late"] == "knocking"

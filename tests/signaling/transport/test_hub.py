@@ -288,7 +288,7 @@ async def test_closing_waits_until_all_are_gone() -> None:
     assert await client.next() == Ending(1001, "The server is stopping.")
     assert not closing.done()
     hub.disconnect(client.connection, left=True)
-    await asyncio.wait_for(closing, 1)
+    await asyncio.wait_for(closing, 20)
 
 
 async def test_closing_does_not_wait_for_ever() -> None:

@@ -22,7 +22,7 @@ async def test_a_reader_waits_for_the_next_message() -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     outbox.put("a")
-    assert await asyncio.wait_for(waiting, 1) == "a"
+    assert await asyncio.wait_for(waiting, 20) == "a"
 
 
 @pytest.mark.parametrize(("messages", "size"), [(4, 100), (100, 4)])
@@ -117,7 +117,7 @@ async def test_ending_wakes_a_reader_that_waits() -> None:
     waiting = asyncio.ensure_future(outbox.get())
     await asyncio.sleep(0)
     outbox.end(1001, "x")
-    assert await asyncio.wait_for(waiting, 1) == Ending(1001, "x")
+    assert await asyncio.wait_for(waiting, 20) == Ending(1001, "x")
 
 
 async def test_what_waits_elsewhere_comes_after_what_waits_here() -> None:
@@ -174,4 +174,4 @@ async def test_taking_over_wakes_a_reader_that_waits() -> None:
     await asyncio.sleep(0)
     old.put("a")
     new.take_over(old)
-    assert await asyncio.wait_for(waiting, 1) == "a"
+    assert await asyncio.wait_for(waiting, 20) == "a"
