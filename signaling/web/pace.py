@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 
+from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
 
 from turn.limits import counted_as
@@ -13,8 +14,9 @@ MAX_ADDRESSES = 4096
 BURST_SECONDS = 2.0
 """An address that was quiet may send as many requests at once as otherwise in this time."""
 
-MAX_WAIT = 5.0
-"""A request that would wait longer is refused. Only connections of a proxy can be so many."""
+MAX_WAIT = 2.0
+"""A request that would wait longer is refused. With the default limits, an address can only have
+enough connections for this through a proxy."""
 
 
 class Pace:
@@ -57,21 +59,40 @@ class Paced(HTTPMessageDelegate):
     Parameters
     ----------
     handler: takes the request.
-    seconds: how long it waits. The connection reads nothing more meanwhile.
+    connection: of the request. It reads nothing more meanwhile, and nothing at all if it is closed.
+    seconds: how long the request waits.
     """
 
-    def __init__(self, handler: HTTPMessageDelegate, seconds: float) -> None:
+    def __init__(
+        self, handler: HTTPMessageDelegate, connection: HTTP1Connection, seconds: float
+    ) -> None:
         self._handler = handler
+        self._connection = connection
         self._seconds = seconds
 
     async def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> None:
         """Tornado's hook; the connection waits for it to return."""
-        await asyncio.sleep(self._seconds)
+        if await self._is_closed():
+            self._connection.detach()
+            return
         begun = self._handler.headers_received(start_line, headers)
         if begun is not None:
             await begun
+
+    async def _is_closed(self) -> bool:
+        """Wait, and return whether the connection was closed meanwhile."""
+        closed = asyncio.Event()
+        stream = self._connection.stream
+        stream.set_close_callback(closed.set)
+        try:
+            await asyncio.wait_for(closed.wait(), self._seconds)
+        except TimeoutError:
+            pass
+        finally:
+            stream.set_close_callback(None)
+        return stream.closed()
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Tornado's hook."""

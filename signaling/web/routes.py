@@ -150,7 +150,10 @@ class Site(Application):
             handler = self.get_handler_delegate(request, RefusedHandler, refusal)
         else:
             handler = super().find_handler(request, **kwargs)
-        return Paced(handler, wait) if wait else handler
+        connection = request.connection
+        if wait and isinstance(connection, HTTP1Connection):
+            return Paced(handler, connection, wait)
+        return handler
 
     def _why_not(self, request: HTTPServerRequest) -> str | None:
         if is_cross_site(request, self._hosts):

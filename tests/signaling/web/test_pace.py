@@ -61,12 +61,12 @@ async def test_many_connections_that_load_modules_are_answered_at_the_rate(tmp_p
     """64 connections of one address get no more than its rate, each request its answer, and a
     client that is connected already is served meanwhile.
     """
-    async with running_server(at_rate(32), tmp_path) as server:
+    async with running_server(at_rate(80), tmp_path) as server:
         started = time.monotonic()
 
         async def load() -> None:
             async with raw(server.local_port) as connection:
-                for _ in range(2):
+                for _ in range(6):
                     connection.send(KEPT)
                     assert b" 200 " in await connection.read_until(b"\r\n")
                     await connection.read_until(b"taken")
@@ -79,8 +79,8 @@ async def test_many_connections_that_load_modules_are_answered_at_the_rate(tmp_p
             assert (await peer.receive())["type"] == "time"
             assert not loading.done()
             await loading
-        # 128 requests and one for the WebSocket, 64 of them at once.
-        assert time.monotonic() - started >= (129 - 65) / 32
+        # 384 requests and one for the WebSocket, 160 of them at once.
+        assert time.monotonic() - started >= (385 - 161) / 80
 
 
 async def test_who_would_wait_too_long_is_told_so(tmp_path: Path) -> None:
@@ -106,3 +106,14 @@ async def test_a_client_that_leaves_while_it_waits_does_no_harm(tmp_path: Path) 
             while len(server._streams):
                 await asyncio.sleep(0.05)
         assert (await ask(server.local_port, request("/healthz")))[0] == 200
+
+
+async def test_what_waits_does_not_delay_the_end_of_the_server(tmp_path: Path) -> None:
+    """Requests that still have to wait end with their connection."""
+    async with running_server(at_rate(1), tmp_path) as server:
+        async with raw(server.local_port) as connection:
+            connection.send(KEPT * 60)
+            await connection.read_until(b"taken")
+            started = time.monotonic()
+            await server.stop()
+        assert time.monotonic() - started < 20
