@@ -68,9 +68,9 @@ const room = new Room(
     },
   },
   {
-    joined: (invitation) => {
-      if (invitation && !viewer) {
-        invite.show(invitation);
+    joined: (invitations) => {
+      if (!viewer) {
+        invite.offer(invitations);
       }
       view.set({ room: "joined", error: null });
       refresh();

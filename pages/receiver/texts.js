@@ -4,7 +4,7 @@
 
 /** @typedef {import("../lib/signaling/protocol.js").CameraState} CameraState */
 
-/** @typedef {"bad-link" | "room-full" | "server-full" | "server-gone" | "replaced" | "no-webrtc"} Problem */
+/** @typedef {"bad-link" | "room-full" | "server-full" | "server-gone" | "replaced" | "no-room" | "removed" | "ended" | "no-webrtc"} Problem */
 
 /** @typedef {{ title: string, text: string, advice: string }} ProblemText */
 
@@ -21,6 +21,21 @@ export const PROBLEMS = {
     title: "This page is open somewhere else",
     text: "A newer copy of this page has taken its place.",
     advice: "Use the newer window, or reload this page.",
+  },
+  "no-room": {
+    title: "This room does not exist",
+    text: "It has ended, or the link is not complete.",
+    advice: "Ask for a new link, or start lenscast again.",
+  },
+  removed: {
+    title: "This page was removed",
+    text: "Somebody removed it from the room.",
+    advice: "If that was a mistake, ask whoever runs the room to let you in again.",
+  },
+  ended: {
+    title: "The room has ended",
+    text: "It was closed for everyone.",
+    advice: "To go on, ask for a new link, or start lenscast again.",
   },
   "room-full": {
     title: "This room is full",
@@ -66,6 +81,9 @@ export function problemText(error, { hasKey, viewer }) {
   return { ...known, ...(hasKey ? {} : NO_KEY), ...(viewer ? { advice: ASK_AGAIN } : {}) };
 }
 
+/** The codes that are problems of their own. */
+const OWN_WORDS = new Set(["room-full", "server-full", "replaced", "no-room", "removed", "ended"]);
+
 /**
  * The problem to show when the server does not let this page in; null if the next attempt may succeed.
  * @param {string} code of docs/protocol.md
@@ -73,8 +91,8 @@ export function problemText(error, { hasKey, viewer }) {
  * @returns {Problem | null}
  */
 export function problemOf(code, final) {
-  if (code === "room-full" || code === "server-full" || code === "replaced") {
-    return code;
+  if (OWN_WORDS.has(code)) {
+    return /** @type {Problem} */ (code);
   }
   return final ? "bad-link" : null;
 }

@@ -4,7 +4,7 @@
 
 import { appleDevice } from "./device.js";
 
-/** @typedef {"camera-refused" | "no-camera" | "camera-busy" | "insecure" | "bad-link" | "room-full" | "server-full" | "replaced"} ErrorKind */
+/** @typedef {"camera-refused" | "no-camera" | "camera-busy" | "insecure" | "bad-link" | "room-full" | "server-full" | "replaced" | "no-room" | "removed" | "ended"} ErrorKind */
 
 /**
  * @typedef {object} Problem
@@ -40,6 +40,9 @@ const REFUSALS = {
   "room-full": "room-full",
   "server-full": "server-full",
   replaced: "replaced",
+  "no-room": "no-room",
+  removed: "removed",
+  ended: "ended",
 };
 
 /**
@@ -135,6 +138,30 @@ export function problem(kind, device, page) {
           "Close this one, or send from here again.",
         ],
         retry: "Send from here",
+      };
+    case "no-room":
+      return {
+        title: "This room does not exist",
+        help: [
+          "It has ended, or the link is not complete.",
+          "Scan the QR code on the laptop again, or ask for a new link.",
+        ],
+      };
+    case "removed":
+      return {
+        title: "This phone was removed",
+        help: [
+          "Somebody removed it from the room. The laptop gets nothing from it any more.",
+          "If that was a mistake, ask whoever runs the room to let you in again.",
+        ],
+      };
+    case "ended":
+      return {
+        title: "The room has ended",
+        help: [
+          "It was closed for everyone. The laptop gets nothing from this phone any more.",
+          "To go on, ask for a new link, or scan the new QR code on the laptop.",
+        ],
       };
   }
 }
