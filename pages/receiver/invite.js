@@ -10,16 +10,18 @@ import { byId, closeByBackdrop, show, text } from "../lib/page/view.js";
 /** @typedef {import("./room.js").Invitations} Invitations */
 /** @typedef {keyof Invitations} Guest */
 
-/** @type {Record<Guest, { title: string, lead: string, code: string }>} */
+/** @type {Record<Guest, { title: string, lead: string, network: string, code: string }>} */
 const TEXTS = {
   phone: {
     title: "Scan this with your phone’s camera",
     lead: "The code opens a page that sends the phone’s camera to this window. You do not have to install anything.",
+    network: "The phone must be on the same network as this laptop.",
     code: "QR code of the phone's link. Scan it with the phone's camera.",
   },
   viewer: {
     title: "Let somebody watch",
-    lead: "Whoever opens this link sees the video, and no more: they cannot control the phone, or bring in others.",
+    lead: "Whoever opens this link sees the video. They cannot control the phone or invite others.",
+    network: "They must be on the same network as this laptop.",
     code: "QR code of the link for those who only watch.",
   },
 };
@@ -70,7 +72,8 @@ export class InviteCard {
 
   /** @param {Invite} invite */
   #show({ url, qr }) {
-    const { title, lead, code } = TEXTS[this.#guest];
+    const { title, lead, network, code } = TEXTS[this.#guest];
+    text(byId("same-network", HTMLElement), network);
     text(byId("waiting-title", HTMLElement), title);
     text(byId("invite-lead-text", HTMLElement), lead);
     const image = byId("qr", HTMLImageElement);
