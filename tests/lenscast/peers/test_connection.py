@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from aiortc import RTCConfiguration
 
 from lenscast.peers import ice
 from lenscast.peers.connection import UNDECODED, UNREAD, GuardedConnection
@@ -91,6 +92,19 @@ async def test_a_connection_that_cannot_be_closed_is_closed_once(
         for _ in range(2):
             await asyncio.wait_for(both.sender.close(), 5)
         assert both.sent == ["a packet"]
+
+
+async def test_a_transport_that_was_about_to_be_replaced_is_closed_too() -> None:
+    """Where a peer leaves while its description is applied, aiortc forgets one."""
+    connection = GuardedConnection(RTCConfiguration(iceServers=[]), lambda _error: None)
+    video, audio = (connection.addTransceiver(kind) for kind in ("video", "audio"))
+    await connection.setLocalDescription()
+    forgotten = audio.receiver.transport
+    assert forgotten is not video.receiver.transport
+    for end in (audio.receiver, audio.sender):
+        end.setTransport(video.receiver.transport)
+    await ice.close(connection)
+    assert forgotten.transport.state == "closed"
 
 
 async def test_datagrams_that_nobody_reads_are_bounded() -> None:
