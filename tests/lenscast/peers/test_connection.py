@@ -9,6 +9,7 @@ import struct
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -128,6 +129,9 @@ async def test_datagrams_that_nobody_reads_are_bounded() -> None:
         assert left[-1] is None  # The end is not lost for it.
 
 
+VP8 = SimpleNamespace(name="VP8", mimeType="video/VP8")
+
+
 class SlowDecoder:
     """Takes one frame, and then nothing until it may."""
 
@@ -159,7 +163,7 @@ async def test_frames_that_are_not_decoded_in_time_are_dropped(decoder: SlowDeco
         lost: threading.Event = receiver._RTCRtpReceiver__decoder_error
         most = 0
         for frame in range(10 * UNDECODED):
-            waiting.put(("codec", frame))
+            waiting.put((VP8, frame))
             most = max(most, waiting.qsize())
         assert most == UNDECODED
         assert lost.is_set()
@@ -173,7 +177,7 @@ async def test_the_end_of_a_track_waits_for_no_decoder(decoder: SlowDecoder) -> 
         receiver: Any = both.receiver.getReceivers()[0]
         await until(lambda: decoder.taken == 1)
         for frame in range(UNDECODED - 5):
-            receiver._RTCRtpReceiver__decoder_queue.put(("codec", frame))
+            receiver._RTCRtpReceiver__decoder_queue.put((VP8, frame))
         # Closing waits for the thread that decodes, and the event loop with it.
         threading.Timer(0.1, decoder.may.set).start()
         await ice.close(both.receiver)
