@@ -37,17 +37,28 @@ class GuardedConnection(RTCPeerConnection):
     ) -> None:
         super().__init__(configuration)
         self._stumbled = stumbled
+        self._transports: list[RTCDtlsTransport] = []
         self._connecting: set[asyncio.Task[Any]] = set()
         self._ending: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
         """Close the connection. It ends, also where aiortc fails at closing or closes twice."""
         if self._ending is None:
-            self._ending = asyncio.create_task(super().close(), name="closing a connection")
+            self._ending = asyncio.create_task(self._end(), name="closing a connection")
             self._ending.add_done_callback(self._look_at)
         await asyncio.wait({self._ending}, timeout=CLOSE_SECONDS)
         for task in [self._ending, *self._connecting]:
             task.cancel()
+
+    async def _end(self) -> None:
+        try:
+            await super().close()
+        finally:
+            # aiortc knows no more of those that it was about to replace by another one when a
+            # description was given up, nor of those after the one that it failed at.
+            for transport in self._transports:
+                await transport.stop()
+                await transport.transport.stop()
 
     async def _RTCPeerConnection__connect(self) -> None:
         if (task := asyncio.current_task()) is not None:
@@ -61,6 +72,7 @@ class GuardedConnection(RTCPeerConnection):
     def _RTCPeerConnection__createDtlsTransport(self) -> RTCDtlsTransport:
         create = super()._RTCPeerConnection__createDtlsTransport  # type: ignore[misc]
         transport: RTCDtlsTransport = create()
+        self._transports.append(transport)
         transport.transport._connection._queue = _Datagrams(UNREAD)
 
         def on_state() -> None:

@@ -1,6 +1,7 @@
 """A sender in Python: it sends one video track to every receiver of a room."""
 
 import ssl
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lenscast.peers.feed import Feed
@@ -9,7 +10,9 @@ from lenscast.peers.negotiation import BITRATE, Media
 from lenscast.peers.picture import VideoTrack
 from lenscast.peers.signaling import SignalingClient
 from lenscast.peers.transport import Transport
-from signaling.room.messages import State
+from signaling.room.messages import Control, PeerConnected, ServerMessage, State
+
+OnControl = Callable[[PeerConnected, Mapping[str, Any]], None]
 
 
 class Sender(Member):
@@ -26,6 +29,8 @@ class Sender(Member):
     picture: the track; it belongs to the sender from here on.
     name: what receivers are told, at most 64 characters.
     bitrate: the most that each receiver is sent, in bit/s.
+    on_control: called with a receiver and the settings that it asks for, as docs/protocol.md has
+        them; nobody has checked them. None: receivers are told that nobody may control this.
     relay_only: connect through a TURN relay only.
     ssl_context: for https links whose certificate the system does not trust.
     transport: what carries the messages to the server; None for a WebSocket.
@@ -42,6 +47,7 @@ class Sender(Member):
         *,
         name: str | None = None,
         bitrate: int = BITRATE,
+        on_control: OnControl | None = None,
         relay_only: bool = False,
         ssl_context: ssl.SSLContext | None = None,
         transport: Transport | None = None,
@@ -50,6 +56,7 @@ class Sender(Member):
         if client.link.role != "sender":
             raise ValueError("This is not the link of a sender.")
         self._picture = picture
+        self._on_control = on_control
         self._feed = Feed("video")
         self._size: tuple[int, int] | None = None
         super().__init__(
@@ -64,6 +71,13 @@ class Sender(Member):
 
     def _release(self) -> None:
         self._picture.stop()
+
+    def _on_message(self, message: ServerMessage) -> None:
+        match message:
+            case Control(from_=str(peer)) if self._on_control is not None and peer in self._met:
+                self._on_control(self._met[peer], message.settings)
+            case _:
+                super()._on_message(message)
 
     async def _take_pictures(self) -> None:
         async for frame in self._feed.read(self._picture):
@@ -82,4 +96,5 @@ class Sender(Member):
             "height": height,
             "frameRate": rate,
             "presets": [],
+            "control": self._on_control is not None,
         }

@@ -16,6 +16,7 @@ export class CameraControls {
   #group = byId("camera-controls", HTMLElement);
   #quality = byId("quality", HTMLSelectElement);
   #priority = byId("priority", HTMLSelectElement);
+  #flip = byId("flip-camera", HTMLButtonElement);
   #known = readPresets().presets;
   #offered = "";
   /** @type {CameraState | null} */
@@ -29,7 +30,7 @@ export class CameraControls {
     this.#listen(this.#priority, (value) =>
       control({ priority: value === "sharp" ? "sharp" : "smooth" }),
     );
-    byId("flip-camera", HTMLButtonElement).addEventListener("click", () =>
+    this.#flip.addEventListener("click", () =>
       control({ facing: this.#camera?.facing === "user" ? "environment" : "user" }),
     );
   }
@@ -65,6 +66,9 @@ export class CameraControls {
     this.#missed = choosing && (this.#missed || camera !== this.#camera);
     this.#camera = camera;
     show(this.#group, camera !== null);
+    const allowed = camera?.control !== false;
+    show(byId("control-refused", HTMLElement), !allowed);
+    this.#flip.disabled = this.#quality.disabled = this.#priority.disabled = !allowed;
     const presets = camera?.presets ?? [];
     show(byId("quality-field", HTMLElement), presets.length > 0);
     this.#offer(presets);

@@ -22,6 +22,7 @@ export function readCameraState(raw) {
     preset: label(raw.preset) ?? null,
     priority: raw.priority === "smooth" || raw.priority === "sharp" ? raw.priority : undefined,
     notice: typeof raw.notice === "string" ? raw.notice.slice(0, MAX_NOTICE) : undefined,
+    control: raw.control !== false,
     microphone: typeof raw.microphone === "boolean" ? raw.microphone : undefined,
     presets: Array.isArray(raw.presets)
       ? raw.presets.slice(0, MAX_PRESETS).flatMap((name) => label(name) ?? [])

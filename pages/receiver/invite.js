@@ -1,19 +1,49 @@
 /**
- * The invitation for a phone: QR code, link and Copy button, on the waiting screen or in the dialog.
+ * The invitations for a phone and for somebody who only watches: QR code, link and Copy button, on the waiting screen or
+ * in the dialog.
  */
 
 import { copyOnClick } from "../lib/page/export.js";
 import { byId, closeByBackdrop, show, text } from "../lib/page/view.js";
 
 /** @typedef {import("../lib/signaling/protocol.js").Invite} Invite */
+/** @typedef {import("./room.js").Invitations} Invitations */
+/** @typedef {keyof Invitations} Guest */
+
+/** @type {Record<Guest, { title: string, lead: string, network: string, code: string }>} */
+const TEXTS = {
+  phone: {
+    title: "Scan this with your phone’s camera",
+    lead: "The code opens a page that sends the phone’s camera to this window. You do not have to install anything.",
+    network: "The phone must be on the same network as this laptop.",
+    code: "QR code of the phone's link. Scan it with the phone's camera.",
+  },
+  viewer: {
+    title: "Let somebody watch",
+    lead: "Whoever opens this link sees the video. They cannot control the phone or invite others.",
+    network: "They must be on the same network as this laptop.",
+    code: "QR code of the link for those who only watch.",
+  },
+};
 
 export class InviteCard {
   #card = byId("invite-card", HTMLElement);
   #home = byId("invite-home", HTMLElement);
   #dialog = byId("invite-dialog", HTMLDialogElement);
   #link = byId("link", HTMLAnchorElement);
+  #choice = byId("invite-for", HTMLFieldSetElement);
+  /** @type {Invitations} */
+  #invitations = {};
+  /** @type {Guest} */
+  #guest = "phone";
 
   constructor() {
+    this.#choice.addEventListener("change", ({ target }) => {
+      if (target instanceof HTMLInputElement) {
+        this.#guest = target.value === "viewer" ? "viewer" : "phone";
+        this.#draw();
+      }
+    });
     copyOnClick(byId("copy", HTMLButtonElement), {
       content: () => this.#link.href,
       refused: () => {
@@ -26,12 +56,31 @@ export class InviteCard {
     this.#dialog.addEventListener("close", () => this.#home.append(this.#card));
   }
 
+  /** @param {Invitations} invitations what this page may hand out */
+  offer(invitations) {
+    this.#invitations = invitations;
+    show(this.#choice, invitations.viewer !== undefined);
+    this.#draw();
+  }
+
+  #draw() {
+    const invite = this.#invitations[this.#guest] ?? this.#invitations.phone;
+    if (invite) {
+      this.#show(invite);
+    }
+  }
+
   /** @param {Invite} invite */
-  show({ url, qr }) {
+  #show({ url, qr }) {
+    const { title, lead, network, code } = TEXTS[this.#guest];
+    text(byId("same-network", HTMLElement), network);
+    text(byId("waiting-title", HTMLElement), title);
+    text(byId("invite-lead-text", HTMLElement), lead);
     const image = byId("qr", HTMLImageElement);
     const source = `data:image/svg+xml,${encodeURIComponent(qr)}`;
     if (image.src !== source) {
       image.src = source;
+      image.alt = code;
     }
     show(image, true);
     this.#link.href = url;

@@ -68,11 +68,12 @@ const room = new Room(
     },
   },
   {
-    joined: (invitation) => {
+    joined: (invitations) => {
       // Whoever came by a link that ends invites nobody.
-      document.documentElement.toggleAttribute("data-uninviting", !invitation);
-      if (invitation && !viewer) {
-        invite.show(invitation);
+      const invites = invitations.phone !== undefined;
+      document.documentElement.toggleAttribute("data-uninviting", !invites);
+      if (invites && !viewer) {
+        invite.offer(invitations);
       }
       view.set({ room: "joined", error: null });
       refresh();

@@ -17,7 +17,7 @@ import { Phone } from "./phone.js";
 
 /**
  * @typedef {object} RoomHandlers
- * @property {(invite: Invite | undefined) => void} joined the server has let this page in, or in again
+ * @property {(invites: Invitations) => void} joined the server has let this page in, or in again
  * @property {(code: string, final: boolean) => void} refused the server did not let this page in; unless `final`
  *   the page tries again
  * @property {(attempt: number) => void} reconnecting the connection to the server is lost; the first attempt is 1
@@ -25,6 +25,8 @@ import { Phone } from "./phone.js";
  * @property {(phone: Phone) => void} left
  * @property {() => void} changed something that the page shows may have changed
  */
+
+/** @typedef {{ phone?: Invite, viewer?: Invite }} Invitations by whom they are for */
 
 /** @typedef {Pick<PhoneOptions, "template" | "relayOnly" | "detail" | "buffer">} ForEachPhone */
 
@@ -96,7 +98,7 @@ export class Room {
   }
 
   /** @param {Welcome} welcome */
-  #registered({ turnConfig, resumed, peers = [], invite, limits }) {
+  #registered({ turnConfig, resumed, peers = [], invite, invites, limits }) {
     this.#iceServers = turnConfig.iceServers;
     const present = new Set(peers.map(({ id }) => id));
     for (const [id, phone] of this.#phones) {
@@ -113,7 +115,7 @@ export class Room {
       }
     }
     peers.filter(({ role }) => role === "sender").forEach((peer) => this.#add(peer));
-    this.#handlers.joined(invite);
+    this.#handlers.joined({ phone: invite, viewer: invites?.viewer });
   }
 
   /** @param {ServerMessage} message */

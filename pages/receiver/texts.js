@@ -4,7 +4,7 @@
 
 /** @typedef {import("../lib/signaling/protocol.js").CameraState} CameraState */
 
-/** @typedef {"bad-link" | "room-full" | "server-full" | "server-gone" | "replaced" | "removed" | "ended" | "link-ended" | "no-webrtc"} Problem */
+/** @typedef {"bad-link" | "room-full" | "server-full" | "server-gone" | "replaced" | "no-room" | "removed" | "ended" | "link-ended" | "no-webrtc"} Problem */
 
 /** @typedef {{ title: string, text: string, advice: string }} ProblemText */
 
@@ -22,15 +22,20 @@ export const PROBLEMS = {
     text: "A newer copy of this page has taken its place.",
     advice: "Use the newer window, or reload this page.",
   },
+  "no-room": {
+    title: "This room does not exist",
+    text: "It has ended, or the link is not complete.",
+    advice: "Ask for a new link, or start lenscast again.",
+  },
   removed: {
-    title: "You were removed",
-    text: "Someone removed this page from the room.",
-    advice: "Ask for a new link to come back.",
+    title: "This page was removed",
+    text: "Somebody removed it from the room.",
+    advice: "If that was a mistake, ask whoever runs the room to let you in again.",
   },
   ended: {
-    title: "This room has ended",
-    text: "Whoever runs it has ended it for everyone.",
-    advice: "Ask for a link to another room.",
+    title: "The room has ended",
+    text: "It was closed for everyone.",
+    advice: "To go on, ask for a new link, or start lenscast again.",
   },
   "link-ended": {
     title: "This link has ended",
@@ -81,11 +86,12 @@ export function problemText(error, { hasKey, viewer }) {
   return { ...known, ...(hasKey ? {} : NO_KEY), ...(viewer ? { advice: ASK_AGAIN } : {}) };
 }
 
-/** The codes that are the name of a problem. */
-const OWN_TEXTS = new Set([
+/** The codes that are problems of their own. */
+const OWN_WORDS = new Set([
   "room-full",
   "server-full",
   "replaced",
+  "no-room",
   "removed",
   "ended",
   "link-ended",
@@ -98,10 +104,7 @@ const OWN_TEXTS = new Set([
  * @returns {Problem | null}
  */
 export function problemOf(code, final) {
-  if (code === "no-room") {
-    return "ended";
-  }
-  if (OWN_TEXTS.has(code)) {
+  if (OWN_WORDS.has(code)) {
     return /** @type {Problem} */ (code);
   }
   return final ? "bad-link" : null;

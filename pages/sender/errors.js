@@ -4,7 +4,7 @@
 
 import { appleDevice } from "./device.js";
 
-/** @typedef {"camera-refused" | "no-camera" | "camera-busy" | "insecure" | "bad-link" | "room-full" | "server-full" | "replaced" | "removed" | "ended" | "link-ended"} ErrorKind */
+/** @typedef {"camera-refused" | "no-camera" | "camera-busy" | "insecure" | "bad-link" | "room-full" | "server-full" | "replaced" | "no-room" | "removed" | "ended" | "link-ended"} ErrorKind */
 
 /**
  * @typedef {object} Problem
@@ -40,9 +40,9 @@ const REFUSALS = {
   "room-full": "room-full",
   "server-full": "server-full",
   replaced: "replaced",
+  "no-room": "no-room",
   removed: "removed",
   ended: "ended",
-  "no-room": "ended",
   "link-ended": "link-ended",
 };
 
@@ -140,22 +140,36 @@ export function problem(kind, device, page) {
         ],
         retry: "Send from here",
       };
-    case "removed":
-      return {
-        title: "You were removed",
-        help: ["Someone removed this phone from the room.", "Ask for a new link to come back."],
-      };
-    case "ended":
-      return {
-        title: "This room has ended",
-        help: ["Whoever runs it has ended it for everyone.", "Ask for a link to another room."],
-      };
     case "link-ended":
       return {
         title: "This link has ended",
         help: [
           "It was good for some time or for one visit, or all links were replaced by new ones.",
           "Scan the QR code on the laptop again, or ask for a new link.",
+        ],
+      };
+    case "no-room":
+      return {
+        title: "This room does not exist",
+        help: [
+          "It has ended, or the link is not complete.",
+          "Scan the QR code on the laptop again, or ask for a new link.",
+        ],
+      };
+    case "removed":
+      return {
+        title: "This phone was removed",
+        help: [
+          "Somebody removed it from the room. The laptop gets nothing from it any more.",
+          "If that was a mistake, ask whoever runs the room to let you in again.",
+        ],
+      };
+    case "ended":
+      return {
+        title: "The room has ended",
+        help: [
+          "It was closed for everyone. The laptop gets nothing from this phone any more.",
+          "To go on, ask for a new link, or scan the new QR code on the laptop.",
         ],
       };
   }

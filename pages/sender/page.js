@@ -8,6 +8,7 @@ import { byId, show, View } from "../lib/page/view.js";
 import { WordsOpener, wordsPossible } from "../lib/words/opener.js";
 import { passes } from "./errors.js";
 import { delivers } from "./preview.js";
+import { rememberedControl } from "./remote.js";
 import { Session } from "./session.js";
 import { findElements, listen, render } from "./view.js";
 
@@ -87,6 +88,8 @@ function actionsOf(session, view) {
     frameRate: (frameRate) => session.selectCustom({ frameRate }),
     priority: (priority) => session.setPriority(priority),
     codec: (codec) => session.setCodec(codec),
+    control: (allowed) => session.setControl(allowed),
+    seen: () => session.dismissDeeds(),
   };
 }
 
@@ -142,13 +145,7 @@ function prepareCheck(session, view) {
  */
 function prepareWords(session, view) {
   const words = new WordsOpener(
-    async () => {
-      const connections = await session.connections();
-      return connections.map((connection, index) => ({
-        label: connections.length === 1 ? "Laptop" : `Laptop ${index + 1}`,
-        connection,
-      }));
-    },
+    () => session.connections(),
     (notice) => view.set({ notice }),
   );
   const opener = byId("words-open", HTMLButtonElement);
@@ -194,5 +191,7 @@ function initial({ choice }) {
     codecs: codecChoices(),
     step: 0,
     notice: "",
+    control: rememberedControl(),
+    deeds: [],
   };
 }

@@ -42,6 +42,7 @@ const LAST_DELAY = 8_000;
 
 export class Receiver {
   #id;
+  #visitor;
   #sending;
   #handlers;
   /** @type {OfferingPeer | null} */
@@ -64,13 +65,19 @@ export class Receiver {
 
   /**
    * @param {string} id
+   * @param {import("./remote.js").Visitor} visitor who it is
    * @param {Sending} sending
    * @param {ReceiverHandlers} handlers
    */
-  constructor(id, sending, handlers) {
+  constructor(id, visitor, sending, handlers) {
     this.#id = id;
+    this.#visitor = visitor;
     this.#sending = sending;
     this.#handlers = handlers;
+  }
+
+  get visitor() {
+    return this.#visitor;
   }
 
   get connected() {

@@ -71,14 +71,20 @@ export class Receivers {
   /**
    * A receiver came, or came back.
    * @param {string} id
+   * @param {{ name?: string, role?: string }} [peer]
    */
-  add(id) {
+  add(id, { name, role } = {}) {
     const known = this.#receivers.get(id);
     if (known) {
       known.setBack();
       return;
     }
-    const receiver = new Receiver(id, this.#sending, {
+    const taken = this.#all().map(({ visitor }) => visitor.number);
+    let number = 1;
+    while (taken.includes(number)) {
+      number += 1;
+    }
+    const receiver = new Receiver(id, { name, role, number }, this.#sending, {
       send: this.#options.send,
       changed: this.#options.changed,
       told: this.#options.told,
@@ -136,7 +142,7 @@ export class Receivers {
     }
     peers
       .filter(({ id, away }) => !away && !this.#receivers.has(id))
-      .forEach(({ id }) => this.add(id));
+      .forEach((peer) => this.add(peer.id, peer));
   }
 
   /**
@@ -209,10 +215,19 @@ export class Receivers {
     this.#receivers.get(id)?.restart();
   }
 
+  /**
+   * Who a receiver is.
+   * @param {string | undefined} id left out where there is only one
+   */
+  visitor(id) {
+    return this.#from(id)?.visitor;
+  }
+
   /** How sending goes to each that is connected. */
   async outcomes() {
-    const live = this.#all().flatMap(({ connected, peer }) => (connected && peer ? [peer] : []));
-    return Promise.all(live.map(async (peer) => ({ peer, ...(await peer.outcome()) })));
+    const live = this.#all().filter(({ connected }) => connected);
+    const asked = live.flatMap(({ peer, visitor }) => (peer ? [{ peer, visitor }] : []));
+    return Promise.all(asked.map(async (one) => ({ ...one, ...(await one.peer.outcome()) })));
   }
 
   async #load() {

@@ -19,7 +19,7 @@ import { Signaling } from "../lib/signaling/signaling.js";
  * @property {() => void} registered the server has let this page in, or in again
  * @property {(id: string) => void} arrived a receiver came, or a viewer: here they are alike
  * @property {() => void} counted there are more or fewer receivers, or connected ones
- * @property {(settings: ControlSettings) => void} control a receiver asks for settings
+ * @property {(settings: ControlSettings, from?: string) => void} control a receiver asks for settings
  * @property {(peer: Peer, text: string) => void} told a receiver's page said something over the data channel
  * @property {(code: string, sentence: string, final: boolean) => void} refused the server did not let this page in;
  *   unless `final` it is tried again
@@ -166,7 +166,7 @@ export class Room {
     switch (message.type) {
       case "peer-connected":
         if (isReceiver({ ...message, role: message.peer })) {
-          this.receivers.add(message.id);
+          this.receivers.add(message.id, { name: message.name, role: message.peer });
           this.#handlers?.arrived(message.id);
         }
         break;
@@ -200,7 +200,7 @@ export class Room {
     }
     // The camera has no part in a restart.
     if (!restart || Object.keys(settings).length > 0) {
-      this.#handlers?.control(settings);
+      this.#handlers?.control(settings, from);
     }
   }
 

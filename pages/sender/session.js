@@ -9,6 +9,7 @@ import { Camera } from "./camera.js";
 import { passes, refusalKind } from "./errors.js";
 import { LoadWatch } from "./load.js";
 import { Microphone } from "./microphone.js";
+import { deedOf, rememberControl, titleOf } from "./remote.js";
 import { cameraState, limitsOf, pauseOf, phaseOf } from "./state.js";
 
 /** @typedef {import("../lib/signaling/protocol.js").ControlSettings} ControlSettings */
@@ -30,6 +31,9 @@ const BLOCKED_ATTEMPT = 2;
 const LONG_OUTAGE = 4;
 
 const RESTORED = "That camera could not be opened. This is the one you had before.";
+
+/** How many of the things that receivers did are shown. */
+const MAX_DEEDS = 3;
 
 /** When the cameras are listed, in milliseconds: it takes the browser a while, and the first picture comes first. */
 const LISTING_DELAY = 1_000;
@@ -102,9 +106,9 @@ export class Session {
       registered: () => this.#registered(),
       arrived: (id) => this.#tell(id),
       counted: () => this.#counted(),
-      control: (settings) => void this.#control(settings),
+      control: (settings, from) => void this.#control(settings, from),
       told: (peer, text) => void this.#hear(peer, text),
-      refused: (code, sentence) => this.#refused(code, sentence),
+      refused: (code, sentence, final) => this.#refused(code, sentence, final),
       reconnecting: (attempt) => this.#reconnecting(attempt),
     });
   }
@@ -201,6 +205,17 @@ export class Session {
     await (on ? this.#microphone.open() : this.#microphone.close());
   }
 
+  /** @param {boolean} allowed whether receivers may control the camera from now on */
+  setControl(allowed) {
+    rememberControl(allowed);
+    this.#update({ control: allowed, deeds: [] });
+  }
+
+  /** The person has seen what receivers did. */
+  dismissDeeds() {
+    this.#update({ deeds: [] });
+  }
+
   /** @param {boolean} hidden whether the page is in the background */
   async setHidden(hidden) {
     this.#update({ hidden });
@@ -220,7 +235,9 @@ export class Session {
   /** The connections to those that get the video, to compare words. */
   async connections() {
     const outcomes = await this.#room.receivers.outcomes();
-    return outcomes.flatMap(({ peer }) => peer.connection ?? []);
+    return outcomes.flatMap(({ peer: { connection }, visitor }) =>
+      connection ? [{ label: titleOf(visitor), connection }] : [],
+    );
   }
 
   /**
@@ -245,11 +262,29 @@ export class Session {
     this.#update({ signaling: "registered", blocked: false, error: passes(error) ? null : error });
   }
 
-  /** @param {ControlSettings} settings */
-  async #control({ preset, facing, microphone, priority, codec }) {
+  /**
+   * @param {ControlSettings} settings
+   * @param {string} [from] the receiver that asks; left out where there is only one
+   */
+  async #control(settings, from) {
     if (!this.#view.state.camera) {
       return;
     }
+    const visitor = this.#room.receivers.visitor(from);
+    if (visitor && this.#view.state.control) {
+      await this.#obey(settings, titleOf(visitor));
+    }
+    this.#told = "";
+    this.#tell();
+  }
+
+  /**
+   * @param {ControlSettings} settings
+   * @param {string} who asks for them
+   */
+  async #obey(settings, who) {
+    const { preset, facing, microphone, priority, codec } = settings;
+    this.#note(deedOf(who, settings, this.#view.state, this.#presets));
     if (priority === "sharp" || priority === "smooth") {
       this.setPriority(priority);
     }
@@ -261,7 +296,7 @@ export class Session {
     } else if (microphone === true && !this.#view.state.microphone) {
       // Nobody may be listened to who has not agreed to it here.
       this.#update({
-        notice: "The laptop would like to hear you. If you agree, turn on the microphone here.",
+        notice: `${who} would like to hear you. If you agree, turn on the microphone here.`,
       });
     }
     if (typeof preset === "string") {
@@ -271,18 +306,26 @@ export class Session {
     if (known && facing !== this.#view.state.actual?.facing) {
       await this.#face(facing);
     }
-    this.#told = "";
-    this.#tell();
+  }
+
+  /** @param {string} deed what a receiver does to the camera, or "" */
+  #note(deed) {
+    if (deed !== "") {
+      const time = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+      const deeds = [...this.#view.state.deeds, `${time} ${deed}`];
+      this.#update({ deeds: deeds.slice(-MAX_DEEDS) });
+    }
   }
 
   /**
    * @param {string} code
    * @param {string} sentence
+   * @param {boolean} final
    */
-  #refused(code, sentence) {
+  #refused(code, sentence, final) {
     console.warn(`The server refused (${code}): ${sentence}`);
     const error = refusalKind(code);
-    if (error && !passes(error)) {
+    if (error && final) {
       this.fail(error);
     } else if (error) {
       this.#update({ error });

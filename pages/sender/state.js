@@ -37,6 +37,8 @@ import { stepped } from "./load.js";
  * @property {Codec[]} codecs to choose from
  * @property {number} step how much less than the choice is sent because the phone is busy (load.js)
  * @property {string} notice a sentence for the person, or ""
+ * @property {boolean} control whether receivers may control the camera
+ * @property {string[]} deeds what receivers did to the camera lately, in sentences, the newest last
  */
 
 /**
@@ -139,7 +141,7 @@ export function describe({ width, height, frameRate }) {
  * @returns {CameraState}
  */
 export function cameraState(state, presets) {
-  const { actual, choice, microphone, priority, codec, codecs } = state;
+  const { actual, choice, microphone, priority, codec, codecs, control } = state;
   const pause = pauseOf(state);
   return {
     status: pause === null ? "live" : "paused",
@@ -156,6 +158,7 @@ export function cameraState(state, presets) {
     codec,
     codecs,
     notice: busyNotice(state, presets),
+    control,
   };
 }
 

@@ -4,6 +4,7 @@
 
 import { numbered } from "../lib/page/names.js";
 import { byId, closeByBackdrop, mirror, show, text } from "../lib/page/view.js";
+import { CODECS } from "./codecs.js";
 import { problem } from "./errors.js";
 import { showTrack } from "./preview.js";
 import { busyNotice, describe, statusOf } from "./state.js";
@@ -27,13 +28,12 @@ import { busyNotice, describe, statusOf } from "./state.js";
  * @property {(frameRate: number) => void} frameRate
  * @property {(priority: Priority) => void} priority
  * @property {(codec: Codec) => void} codec
+ * @property {(allowed: boolean) => void} control whether receivers may control the camera
+ * @property {() => void} seen the person has seen what receivers did
  */
 
 /** The share of the picture that may be cropped to fill the screen. */
 const MAX_CROP = 0.3;
-
-/** @type {Record<Codec, string>} */
-const CODECS = { auto: "Automatic", h264: "H.264", vp8: "VP8", vp9: "VP9", av1: "AV1" };
 
 /** @type {Record<string, { title: string, lead: string, button: string }>} */
 const SCREENS = {
@@ -69,6 +69,11 @@ export function findElements(presets) {
     actual: byId("actual", HTMLSpanElement),
     sending: byId("sending", HTMLSpanElement),
     notice: byId("notice", HTMLParagraphElement),
+    deeds: byId("deeds", HTMLDivElement),
+    deedsText: byId("deeds-text", HTMLDivElement),
+    seen: byId("deeds-seen", HTMLButtonElement),
+    refuse: byId("deeds-refuse", HTMLButtonElement),
+    control: byId("control", HTMLInputElement),
     blocked: byId("blocked", HTMLParagraphElement),
     outage: byId("outage", HTMLParagraphElement),
     retryCamera: byId("retry-camera", HTMLButtonElement),
@@ -127,6 +132,9 @@ export function listen(elements, actions) {
     }
   };
   elements.codec.onchange = () => actions.codec(/** @type {Codec} */ (elements.codec.value));
+  elements.control.onchange = () => actions.control(elements.control.checked);
+  elements.refuse.onclick = () => actions.control(false);
+  elements.seen.onclick = actions.seen;
   elements.preview.onresize = () => fit(elements.preview);
   window.addEventListener("resize", () => fit(elements.preview));
 }
@@ -144,6 +152,8 @@ export function render(elements, state, track, presets) {
   const notice = [state.notice, busyNotice(state, presets)].filter(Boolean).join(" ");
   text(elements.notice, notice);
   show(elements.notice, notice !== "");
+  drawSteps(elements.deedsText, state.deeds);
+  show(elements.deeds, state.deeds.length > 0);
   show(elements.blocked, state.blocked && state.signaling === "lost");
   show(elements.outage, state.phase === "paused" && state.outage === "long");
   elements.microphone.setAttribute("aria-checked", String(state.microphone));
@@ -227,6 +237,7 @@ function drawSettings(elements, state) {
   for (const input of elements.priorities.querySelectorAll("input")) {
     input.checked = input.value === state.priority;
   }
+  elements.control.checked = state.control;
   show(elements.codecField, state.codecs.length > 0);
   state.codecs.forEach((codec) => choose(elements.codec, codec, CODECS[codec]));
   elements.codec.value = state.codec;

@@ -76,6 +76,15 @@ def _read_invite(value: Any, sizes: Sizes) -> Invite:
     return _INVITE.read(given, sizes, sayer="server", what="registered")
 
 
+def _read_invites(value: Any, sizes: Sizes) -> Mapping[str, Invite]:
+    given = fields.mapping(value, sizes)
+    return {role: _read_invite(invite, sizes) for role, invite in given.items()}
+
+
+def _write_invites(invites: Mapping[str, Invite]) -> dict[str, Any]:
+    return {role: _INVITE.write(invite) for role, invite in invites.items()}
+
+
 @wired
 class Register:
     """A client asks to join a room in a role.
@@ -99,7 +108,8 @@ class Registered:
     """The server's answer to `Register`. `peers` are those already in the room.
 
     `role` is the one that the server gave. With the token in `resume` the client may come back as
-    the same peer; `resumed`: it has. `limits` tells what the client has to keep to.
+    the same peer; `resumed`: it has. `limits` tells what the client has to keep to. `invite` is for
+    the role that the client usually brings in, `invites` for others, by role.
     """
 
     type: ClassVar[str] = "registered"
@@ -114,6 +124,7 @@ class Registered:
     resume: str | None = wire(fields.text_or_nothing(MAX_RESUME), default=None, secret=True)
     resumed: bool = wire(fields.flag, default=False)
     limits: Mapping[str, float] | None = wire(fields.mapping, default=None)
+    invites: Mapping[str, Invite] | None = wire(_read_invites, write=_write_invites, default=None)
 
 
 @wired

@@ -24,7 +24,7 @@ class Role:
         the other out of the room.
     controls: the settings that it may ask for with `control`; None: any.
     keyed: its link holds a key. Without, the room's code is enough.
-    invites: the role whose link it is given, to bring others in.
+    invites: the roles whose links it is given, to bring others in; the first is the usual one.
     seats: how many peers of it one room holds.
     """
 
@@ -35,7 +35,7 @@ class Role:
     changes: Mapping[str, frozenset[str | None]] = field(default_factory=dict)
     controls: frozenset[str] | None = None
     keyed: bool = True
-    invites: str | None = None
+    invites: tuple[str, ...] = ()
     seats: int = 8
 
 

@@ -46,14 +46,16 @@ class Welcome:
         room = peer.room
         ticket = Ticket(peer.id, peer.given, peer.since)
         # Whoever came by a link that ends cannot hand on one that does not.
-        invites = peer.role.invites if peer.terms == ALWAYS else None
+        roles = peer.role.invites if peer.terms == ALWAYS else ()
+        invites = {role: self._invite(room.type, role, room.code, peer.origin) for role in roles}
         return Registered(
             role=peer.role.name,
             ice_servers=self.ice_servers(peer),
             id=peer.id,
             room=room.code,
             peers=tuple(room.info(other, to=peer) for other in room.met_by(peer)),
-            invite=self._invite(room.type, invites, room.code, peer.origin) if invites else None,
+            invite=next(iter(invites.values()), None),
+            invites=dict(list(invites.items())[1:]) or None,
             resume=self._seals.token(ticket, room.type.name, room.code, peer.asked),
             resumed=resumed,
             limits=self._limits or None,

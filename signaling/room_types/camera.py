@@ -24,7 +24,7 @@ def camera(*, senders: int, receivers: int, viewers: int) -> RoomType:
             "receiver",
             sends=watches,
             meets=frozenset({"sender"}),
-            invites="sender",
+            invites=("sender", "viewer"),
             seats=receivers,
         ),
         Role(

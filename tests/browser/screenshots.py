@@ -108,6 +108,11 @@ async def sender_phases(album: Album) -> None:
     await phase(page, "live")
     await picture_moves(receiver)
     await album.take(page, "sender-live")
+    for quality in ("medium", "high"):
+        await receiver.locator("#quality").select_option(quality)
+        await page.locator("#deeds-text").get_by_text(quality).wait_for()
+    await album.take(page, "sender-deeds")
+    await page.locator("#deeds-seen").click()
     await page.locator("#microphone").click()
     await page.locator("#settings").click()
     await album.take(page, "sender-settings")
@@ -216,8 +221,14 @@ async def receiver_phases(album: Album) -> None:
         await page.mouse.move(410, 410)
         await page.locator(selector).click()
         await album.take(page, f"receiver-{name}")
+    await page.get_by_role("radio", name="View only").check()
+    await album.take(page, "receiver-invite-viewer")
     await page.keyboard.press("Escape")
     await page.locator("#rotate").click(click_count=3)
+    await refuse_control(senders[0])
+    await page.locator("#control-refused").wait_for()
+    await album.take(page, "receiver-refused")
+    await refuse_control(senders[0])
     for count in (2, 4):
         while len(senders) < count:
             senders.append(await album.phone(PHONES[len(senders)]))
@@ -233,6 +244,13 @@ async def receiver_phases(album: Album) -> None:
     await album.take(clean, "receiver-clean")
     for opened in (*senders, page, clean):
         await opened.context.close()
+
+
+async def refuse_control(sender: Page) -> None:
+    """Let a phone refuse control, or allow it again."""
+    await sender.locator("#settings").click()
+    await sender.locator("#control").click()
+    await sender.locator("#close").click()
 
 
 async def reconnecting(playwright: Playwright, camera: Path, size: str) -> None:

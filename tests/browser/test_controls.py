@@ -5,8 +5,10 @@ import re
 import pytest
 from playwright.async_api import Page, expect
 
+from signaling.room.links import read_link
 from signaling.server import SignalingServer
 from tests.browser.pages import Pages, click_tool, figure, phase, picture_moves, promised
+from tests.signaling.transport.client import client
 
 pytestmark = pytest.mark.full_size
 
@@ -276,3 +278,67 @@ async def test_nothing_shines_through_the_settings(server: SignalingServer, page
     await expect(sender.locator("#sheet > div")).to_have_css(
         "background-color", re.compile(r"^rgb\(")
     )
+
+
+async def ask(server: SignalingServer) -> None:
+    """Another receiver asks for the front camera, whatever its page would let it do."""
+    link = read_link(server.receiver_link)
+    async with client(server.receiver_link) as rogue:
+        await rogue.register("receiver", room=link.room, key=link.key)
+        await rogue.receive_type("peer-connected")
+        await rogue.send(type="control", settings={"facing": "user", "preset": "low"})
+        # The phone answers whatever it does.
+        for _ in range(2):
+            await rogue.receive_type("state")
+
+
+async def test_the_phone_says_who_did_what_and_the_person_can_refuse(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """What a laptop does is written on the phone. Refused, it changes nothing, whatever the laptop
+    sends; its page says so. The choice is remembered."""
+    sender, receiver = await live(server, pages)
+    await receiver.locator("#quality").select_option("medium")
+    await expect(sender.locator("#deeds-text")).to_contain_text("Laptop 1 set the quality to")
+    await ask(server)
+    await expect(sender.locator("#deeds-text")).to_contain_text(
+        "Laptop 2 switched to the front camera and set the quality to Low."
+    )
+    await received_frames_are(receiver, 640, 480)
+    await sender.locator("#deeds-refuse").click()
+    await expect(sender.locator("#deeds")).to_be_hidden()
+    for control in ("#quality", "#priority", "#flip-camera"):
+        await expect(receiver.locator(control)).to_be_disabled()
+    await expect(receiver.locator("#control-refused")).to_be_visible()
+    await open_settings(sender)
+    await choose_preset(sender, "high")
+    await expect(sender.locator("#control")).not_to_be_checked()
+    await received_frames_are(receiver, 1280, 720)
+    settings = await sender.locator("html").get_attribute("data-settings")
+    await ask(server)
+    await expect(sender.locator("#deeds")).to_be_hidden()
+    assert await sender.locator("html").get_attribute("data-settings") == settings
+    await sender.reload()
+    await phase(receiver, "live")
+    await expect(receiver.locator("#control-refused")).to_be_visible()
+    await open_settings(sender)
+    await sender.locator("#control").click()
+    await expect(receiver.locator("#control-refused")).to_be_hidden()
+    await expect(receiver.locator("#quality")).to_be_enabled()
+
+
+async def test_a_receiver_hands_out_the_link_of_a_viewer(
+    server: SignalingServer, pages: Pages
+) -> None:
+    """Beside the phone's, with a code of its own; whoever opens it watches."""
+    receiver = await pages.receiver(server)
+    await phase(receiver, "idle")
+    link, code = receiver.locator("#link"), receiver.locator("#qr")
+    phone = await link.inner_text(), await code.get_attribute("src")
+    await receiver.get_by_role("radio", name="View only").check()
+    await expect(link).to_contain_text("/viewer#")
+    await expect(receiver.locator("#waiting-title")).to_have_text("Let somebody watch")
+    assert await link.inner_text() == server.viewer_link
+    assert await code.get_attribute("src") != phone[1]
+    await receiver.get_by_role("radio", name="Phone camera").check()
+    assert (await link.inner_text(), await code.get_attribute("src")) == phone

@@ -13,7 +13,7 @@
 /** @typedef {"auto" | "h264" | "vp8" | "vp9" | "av1"} Codec The preferred one; VP8 is always offered as well. */
 
 /** @typedef {{ iceServers: RTCIceServer[] }} TurnConfig */
-/** @typedef {{ url: string, qr: string }} Invite `qr` is an SVG document. */
+/** @typedef {{ url: string, qr: string }} Invite A link that brings others in. `qr` is an SVG document. */
 
 /**
  * @typedef {object} PeerInfo
@@ -48,6 +48,7 @@
  * @property {Codec[]} [codecs] those that can be asked for
  * @property {string} [reason] why it is paused
  * @property {string} [notice] a sentence for a person, or ""
+ * @property {boolean} [control] false: the person at the camera lets nobody control it from afar
  */
 
 /**
@@ -71,7 +72,8 @@
  * @property {PeerInfo[]} [peers]
  * @property {string} [resume] the token to come back with
  * @property {boolean} [resumed] this is the same peer as before
- * @property {Invite} [invite]
+ * @property {Invite} [invite] for the role that this one usually brings in
+ * @property {Record<Role, Invite>} [invites] for other roles
  * @property {Partial<Limits>} [limits]
  */
 

@@ -9,9 +9,11 @@ import struct
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiortc import RTCConfiguration
 
 from lenscast.peers import ice
 from lenscast.peers.connection import UNDECODED, UNREAD, GuardedConnection
@@ -93,6 +95,19 @@ async def test_a_connection_that_cannot_be_closed_is_closed_once(
         assert both.sent == ["a packet"]
 
 
+async def test_a_transport_that_was_about_to_be_replaced_is_closed_too() -> None:
+    """Where a peer leaves while its description is applied, aiortc forgets one."""
+    connection = GuardedConnection(RTCConfiguration(iceServers=[]), lambda _error: None)
+    video, audio = (connection.addTransceiver(kind) for kind in ("video", "audio"))
+    await connection.setLocalDescription()
+    forgotten = audio.receiver.transport
+    assert forgotten is not video.receiver.transport
+    for end in (audio.receiver, audio.sender):
+        end.setTransport(video.receiver.transport)
+    await ice.close(connection)
+    assert forgotten.transport.state == "closed"
+
+
 async def test_datagrams_that_nobody_reads_are_bounded() -> None:
     """Anybody can send to the port of a connection that is not connected yet."""
     async with pair() as both:
@@ -112,6 +127,9 @@ async def test_datagrams_that_nobody_reads_are_bounded() -> None:
         await ice.close(both.sender)
         left = [connection._queue.get_nowait() for _ in range(UNREAD)]
         assert left[-1] is None  # The end is not lost for it.
+
+
+VP8 = SimpleNamespace(name="VP8", mimeType="video/VP8")
 
 
 class SlowDecoder:
@@ -145,7 +163,7 @@ async def test_frames_that_are_not_decoded_in_time_are_dropped(decoder: SlowDeco
         lost: threading.Event = receiver._RTCRtpReceiver__decoder_error
         most = 0
         for frame in range(10 * UNDECODED):
-            waiting.put(("codec", frame))
+            waiting.put((VP8, frame))
             most = max(most, waiting.qsize())
         assert most == UNDECODED
         assert lost.is_set()
@@ -159,7 +177,7 @@ async def test_the_end_of_a_track_waits_for_no_decoder(decoder: SlowDecoder) -> 
         receiver: Any = both.receiver.getReceivers()[0]
         await until(lambda: decoder.taken == 1)
         for frame in range(UNDECODED - 5):
-            receiver._RTCRtpReceiver__decoder_queue.put(("codec", frame))
+            receiver._RTCRtpReceiver__decoder_queue.put((VP8, frame))
         # Closing waits for the thread that decodes, and the event loop with it.
         threading.Timer(0.1, decoder.may.set).start()
         await ice.close(both.receiver)

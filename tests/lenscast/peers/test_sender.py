@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -101,7 +102,31 @@ async def test_a_receiver_gets_an_offer_and_the_state(tmp_path: Path) -> None:
             "height": 240,
             "frameRate": 15,
             "presets": [],
+            "control": False,
         }
+
+
+async def test_a_sender_that_takes_control_is_told_who_asks_for_what(tmp_path: Path) -> None:
+    """And receivers are told that they may ask. Restarts are no part of it."""
+    asked: list[tuple[PeerConnected, Mapping[str, Any]]] = []
+    async with (
+        running_server(Config(), tmp_path) as server,
+        SignalingClient(server.receiver_link, name="Laptop") as receiver,
+        Sender(
+            local_sender_link(server), small(), on_control=lambda *one: asked.append(one)
+        ) as sender,
+    ):
+        _, state = await offer_and_state(receiver)
+        assert state.state["control"] is True
+        await receiver.send(Control({"restart": True}))
+        await receiver.send(Control({"facing": "user"}))
+        async with asyncio.timeout(SECONDS):
+            while not asked:
+                await asyncio.sleep(0.01)
+        ((who, settings),) = asked
+        assert (who.id, who.name) == (receiver.registered.id, "Laptop")
+        assert settings == {"facing": "user"}
+        assert not sender._tasks.over
 
 
 async def test_a_later_receiver_is_told_the_state_too(tmp_path: Path) -> None:

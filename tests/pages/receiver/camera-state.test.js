@@ -15,7 +15,14 @@ test("of what a peer says, fields of the wrong kind are left out", () => {
     notice: {},
   });
   assert.deepEqual([presets, preset], [[], null]);
-  assert.deepEqual(JSON.parse(JSON.stringify(rest)), { status: "live" });
+  assert.deepEqual(JSON.parse(JSON.stringify(rest)), { status: "live", control: true });
+});
+
+test("a phone refuses control by saying so, and in no other way", () => {
+  const controls = [false, true, 0, "no", null, undefined].map(
+    (control) => readCameraState({ control }).control,
+  );
+  assert.deepEqual(controls, [false, true, true, true, true, true]);
 });
 
 test("texts and lists are cut to a length that a page can show", () => {

@@ -53,6 +53,8 @@ function state(changes = {}) {
     codecs: ["auto", "vp8"],
     step: 0,
     notice: "",
+    control: true,
+    deeds: [],
     ...changes,
   };
   return { ...whole, phase: phaseOf(whole) };
@@ -128,7 +130,9 @@ test("the laptop is told what the camera gives, and why it is paused", () => {
     codec: "auto",
     codecs: ["auto", "vp8"],
     notice: "",
+    control: true,
   });
+  assert.equal(cameraState(state({ control: false }), PRESETS).control, false);
   const { status, reason } = cameraState(state({ hidden: true }), PRESETS);
   assert.deepEqual([status, reason], ["paused", "hidden"]);
 });

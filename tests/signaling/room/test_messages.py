@@ -129,6 +129,18 @@ def test_a_client_message_is_read_word_for_word(
             },
         ),
         (
+            Registered("receiver", (), "p", "r", invites={"viewer": Invite("v", "<svg/>")}),
+            {
+                "type": "registered",
+                "role": "receiver",
+                "turnConfig": {"iceServers": []},
+                "id": "p",
+                "room": "r",
+                "peers": [],
+                "invites": {"viewer": {"url": "v", "qr": "<svg/>"}},
+            },
+        ),
+        (
             Registered(
                 "receiver",
                 (),

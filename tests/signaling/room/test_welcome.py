@@ -65,13 +65,15 @@ def test_the_limits_are_told_where_there_are_any() -> None:
 
 
 def test_a_role_that_invites_is_given_a_link() -> None:
-    """For the role that it invites, by the origin by which it came itself; others get none."""
-    room = a_room(with_role("leader", invites="member"))
+    """For each role that it invites, by the origin by which it came itself; others get none."""
+    room = a_room(with_role("leader", invites=("member", "leader")))
     leader, member = seat(room, "l", "leader"), seat(room, "m", "member")
     leader.origin = "https://here"
-    invite = welcome().registered(leader, resumed=False).invite
-    assert invite == Invite(f"https://here classroom member {ROOM}", "")
-    assert welcome().registered(member, resumed=False).invite is None
+    answer = welcome().registered(leader, resumed=False)
+    assert answer.invite == Invite(f"https://here classroom member {ROOM}", "")
+    assert answer.invites == {"leader": Invite(f"https://here classroom leader {ROOM}", "")}
+    answer = welcome().registered(member, resumed=False)
+    assert (answer.invite, answer.invites) == (None, None)
 
 
 def test_credentials_are_renewed_after_half_their_life() -> None:

@@ -117,16 +117,22 @@ def test_those_who_watch_do_not_hear_of_each_other() -> None:
         assert refused(rooms, peer, Control({"restart": True}, to=other)) == Code.UNKNOWN_TARGET
 
 
-def test_only_a_receiver_is_given_a_link() -> None:
-    """A viewer brings nobody in, and neither does a sender."""
+def test_only_a_receiver_is_given_links() -> None:
+    """Those of a sender and a viewer. A viewer brings nobody in, and neither does a sender."""
     rooms = open_rooms()
     invites = {}
+    others = {}
     for role in ("sender", "receiver", "viewer"):
         answer = to(join(rooms, role, role), role)[0]
         assert isinstance(answer, Registered)
         invites[role] = answer.invite
+        others[role] = answer.invites
     assert invites["receiver"] is not None
+    assert "/sender#" in invites["receiver"].url
     assert (invites["sender"], invites["viewer"]) == (None, None)
+    assert list(others["receiver"] or ()) == ["viewer"]
+    assert "/viewer#" in (others["receiver"] or {})["viewer"].url
+    assert (others["sender"], others["viewer"]) == (None, None)
 
 
 def test_a_viewer_gets_the_video_as_a_receiver_does() -> None:
