@@ -15,6 +15,7 @@ from signaling.config import Config, Limits
 from signaling.room.links import read_link
 from signaling.server import SignalingServer
 from signaling.transport import post
+from signaling.transport.outbox import Outbox
 from tests.running_server import running_server
 from tests.signaling.transport.transports import SECONDS, TRANSPORTS, Peer, Transport
 
@@ -253,6 +254,27 @@ async def test_a_client_that_answers_no_ping_is_away(tmp_path: Path, transport: 
         gone = await receiver.receive_type("peer-disconnected")
         assert (gone["peer"], gone["reason"]) == ("sender", "away")
         assert server.health()["receivers"] == 1
+
+
+async def test_a_ping_waits_for_a_client_that_still_reads(
+    tmp_path: Path, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that is late because the ping stands behind other messages ends nothing, for as
+    long as some of what waits is taken."""
+    asked = []
+
+    def reads_twice(_outbox: Outbox, _seconds: float) -> bool:
+        asked.append(1)
+        return len(asked) < 3
+
+    monkeypatch.setattr(Outbox, "read_within", reads_twice)
+    async with (
+        running_server(limited(ping_seconds=0.05, pong_seconds=0.5), tmp_path) as server,
+        pair(server, transport, transport) as (sender, receiver),
+    ):
+        sender.deafen()
+        assert (await receiver.receive_type("peer-disconnected"))["reason"] == "away"
+        assert len(asked) == 3
 
 
 async def test_a_client_that_does_not_read_is_cut_off(
