@@ -13,7 +13,7 @@ async def shows_no_key(page: Page, link: str) -> None:
     await page.wait_for_url(link.rpartition(".")[0], timeout=SECONDS)
 
 
-async def test_the_key_leaves_the_address_bar(pages: Pages, server: SignalingServer) -> None:
+async def test_the_key_leaves_the_address_bar(server: SignalingServer, pages: Pages) -> None:
     """Nobody reads it there or copies it from there, and yet a reload, a second tab and a link that
     is pasted into the same tab work.
     """
@@ -50,7 +50,7 @@ async def registered(server: SignalingServer, count: int) -> None:
 
 
 async def test_the_way_by_the_trust_page_keeps_the_key(
-    pages: Pages, server: SignalingServer
+    server: SignalingServer, pages: Pages
 ) -> None:
     """A phone that goes to the trust page and from there to the camera page is let in again."""
     page = await pages.sender(server)
