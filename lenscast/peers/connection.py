@@ -47,20 +47,27 @@ class GuardedConnection(RTCPeerConnection):
             self._ending = asyncio.create_task(self._end(), name="closing a connection")
             self._ending.add_done_callback(self._look_at)
         await asyncio.wait({self._ending}, timeout=CLOSE_SECONDS)
-        for task in [self._ending, *self._connecting]:
-            task.cancel()
+        self._ending.cancel()
 
     async def _end(self) -> None:
+        # What goes on connecting while aiortc closes would begin to send, and never end.
+        while self._connecting:
+            for task in self._connecting:
+                task.cancel()
+            await asyncio.wait(self._connecting)
         try:
             await super().close()
         finally:
-            # aiortc knows no more of those that it was about to replace by another one when a
-            # description was given up, nor of those after the one that it failed at.
+            # Where a description was given up while it was applied, or closing has failed, aiortc
+            # has forgotten transports, or takes them for closed.
             for transport in self._transports:
                 await transport.stop()
                 await transport.transport.stop()
+                await transport.transport._connection.close()
 
     async def _RTCPeerConnection__connect(self) -> None:
+        if self._ending is not None:
+            return
         if (task := asyncio.current_task()) is not None:
             self._connecting.add(task)
             task.add_done_callback(self._connecting.discard)

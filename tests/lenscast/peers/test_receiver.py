@@ -376,31 +376,42 @@ async def test_an_offer_that_cannot_be_used_ends_that_connection_only(
     assert reason in caplog.text
 
 
-async def test_an_offer_of_very_many_sections_ends_that_connection_only(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("sections", "codecs", "feedback", "reason"),
+    [
+        (250, 1, [], "it has 250 sections"),
+        (8, 70, ["nack", "nack pli", "goog-remb"], "longer than a server forwards"),
+    ],
+)
+async def test_an_offer_whose_answer_would_be_too_long_ends_that_connection_only(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    sections: int,
+    codecs: int,
+    feedback: list[str],
+    reason: str,
 ) -> None:
-    """An answer to it would be many times as long, and the server would close the receiver."""
+    """The server takes the offer, but would close a receiver that answers it."""
     lines = (await offer_with({})).split("m=")[1].split("\r\n")
-    transport = [one for one in lines if one.startswith(("a=ice-", "a=fingerprint", "a=setup"))]
-    section = "m=video 9 UDP/TLS/RTP/SAVPF 97\r\na=sendonly\r\na=rtcp-mux\r\na=rtpmap:97 VP8/90000"
-    sections = [f"{section}\r\na=mid:{mid}" for mid in range(250)]
-    offer = "\r\n".join(
-        ["v=0", "o=- 1 1 IN IP4 0.0.0.0", "s=-", "t=0 0", *transport, *sections, ""]
-    )
+    offer = ["v=0", "o=- 1 1 IN IP4 0.0.0.0", "s=-", "t=0 0"]
+    offer += [one for one in lines if one.startswith(("a=ice-", "a=fingerprint", "a=setup"))]
+    for mid in range(sections):
+        offer += ["m=video 9 UDP/TLS/RTP/SAVPF 127", "a=sendonly", "a=rtcp-mux", f"a=mid:{mid}"]
+        offer += [f"a=rtpmap:{127 - number} VP8/90000" for number in range(codecs)]
+        offer += [f"a=rtcp-fb:* {kind}" for kind in feedback]
     caplog.set_level(logging.WARNING, "lenscast")
     async with (
         running_server(Config(), tmp_path) as server,
         Receiver(server.receiver_link) as receiver,
         SignalingClient(local_sender_link(server)) as bad,
     ):
-        await bad.send(Offer(offer))
+        await bad.send(Offer("\r\n".join([*offer, ""])))
         async with asyncio.timeout(SECONDS):
-            while "its offer is unusable" not in caplog.text:
+            while reason not in caplog.text:
                 await asyncio.sleep(0.01)
         async with Sender(local_sender_link(server), small()) as good:
             await met(receiver, 2)
             assert rising(await take(receiver, 3, good.id))
-    assert "it has 250 sections" in caplog.text
 
 
 async def test_data_channels_and_what_is_malformed_are_left_out_of_an_answer(
