@@ -295,8 +295,9 @@ class Sessions:
         # Without a list aiortc would ask a public STUN server.
         servers = [server for entry in self.ice_servers for server in _servers(entry)]
         # Sound and picture by one path, as every browser does. Whoever answers learns that only
-        # from the offer, and aiortc would take the wrong section for the first one.
-        bundle = RTCBundlePolicy.MAX_BUNDLE if offers else RTCBundlePolicy.BALANCED
+        # from the offer: with another policy aiortc would take the wrong section for the first one,
+        # or close the path of a second section of one kind.
+        bundle = RTCBundlePolicy.MAX_BUNDLE if offers else RTCBundlePolicy.MAX_COMPAT
         return RTCConfiguration(iceServers=servers, iceTransportPolicy=policy, bundlePolicy=bundle)
 
 

@@ -172,3 +172,5 @@ async def attacker(server: SignalingServer, by: str) -> AsyncIterator[Attacker]:
             yield StreamAttacker(turn, reader, writer)
         finally:
             writer.transport.abort()
+            with contextlib.suppress(OSError):  # What ended the connection is nobody's mistake.
+                await asyncio.wait_for(writer.wait_closed(), SECONDS)
