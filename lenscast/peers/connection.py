@@ -11,7 +11,12 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpTransceiver
+from aiortc import (
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpTransceiver,
+    RTCSessionDescription,
+)
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 
 UNDECODED = 32
@@ -39,7 +44,19 @@ class GuardedConnection(RTCPeerConnection):
         self._stumbled = stumbled
         self._transports: list[RTCDtlsTransport] = []
         self._connecting: set[asyncio.Task[Any]] = set()
+        self._applying: set[asyncio.Task[None]] = set()
         self._ending: asyncio.Task[None] | None = None
+
+    async def setRemoteDescription(self, sessionDescription: RTCSessionDescription) -> None:
+        """Apply the remote peer's description; `close` waits for it, also where it is given up.
+
+        aioice waits for the end of a socket in such a way that a transport which it was closing
+        when it was cancelled can never be closed.
+        """
+        task = asyncio.ensure_future(super().setRemoteDescription(sessionDescription))
+        self._applying.add(task)
+        task.add_done_callback(self._applied)
+        await asyncio.shield(task)
 
     async def close(self) -> None:
         """Close the connection. It ends, also where aiortc fails at closing or closes twice."""
@@ -49,7 +66,14 @@ class GuardedConnection(RTCPeerConnection):
         await asyncio.wait({self._ending}, timeout=CLOSE_SECONDS)
         self._ending.cancel()
 
+    def _applied(self, task: asyncio.Task[None]) -> None:
+        self._applying.discard(task)
+        if not task.cancelled():
+            task.exception()  # Whoever applied it is told, or has given it up.
+
     async def _end(self) -> None:
+        if self._applying:
+            await asyncio.wait(self._applying)
         # What goes on connecting while aiortc closes would begin to send, and never end.
         while self._connecting:
             for task in self._connecting:
@@ -58,8 +82,7 @@ class GuardedConnection(RTCPeerConnection):
         try:
             await super().close()
         finally:
-            # Where a description was given up while it was applied, or closing has failed, aiortc
-            # has forgotten transports, or takes them for closed.
+            # Those after the one that aiortc has failed at.
             for transport in self._transports:
                 await transport.stop()
                 await transport.transport.stop()

@@ -4,6 +4,7 @@ These tests also notice when the private parts of aiortc or aioice that this rel
 """
 
 import asyncio
+import re
 import socket
 import struct
 import threading
@@ -13,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiortc import RTCConfiguration
+from aiortc import RTCConfiguration, RTCSessionDescription
 
 from lenscast.peers import ice
 from lenscast.peers.connection import UNDECODED, UNREAD, GuardedConnection
@@ -106,6 +107,32 @@ async def test_a_transport_that_was_about_to_be_replaced_is_closed_too() -> None
         end.setTransport(video.receiver.transport)
     await ice.close(connection)
     assert forgotten.transport.state == "closed"
+
+
+@pytest.mark.parametrize("moment", range(6))
+async def test_a_description_that_is_given_up_leaves_nothing(moment: int) -> None:
+    """Where a peer leaves while a transport is being replaced, that one is closed in full too."""
+    no_servers = RTCConfiguration(iceServers=[])
+    one, other = (GuardedConnection(no_servers, lambda _error: None) for _ in range(2))
+    for kind in ("audio", "video"):
+        one.addTransceiver(kind, "sendrecv")
+    await one.setLocalDescription()
+    bundled = one.localDescription.sdp
+    apart = re.sub("a=group:BUNDLE.*\r\n", "", bundled)
+    await other.setRemoteDescription(RTCSessionDescription(apart, "offer"))
+    await other.setLocalDescription()
+    await until(lambda: other.iceConnectionState == "checking")
+    applying = asyncio.ensure_future(
+        other.setRemoteDescription(RTCSessionDescription(bundled, "offer"))
+    )
+    for _ in range(moment):
+        await asyncio.sleep(0)
+    applying.cancel()
+    await asyncio.wait({applying})
+    await ice.close(other)
+    await ice.close(one)
+    closed = [one.transport._connection._closed for one in other._transports]
+    assert closed == [True, True]
 
 
 async def test_datagrams_that_nobody_reads_are_bounded() -> None:
