@@ -7,10 +7,16 @@ from signaling.room.messages import ServerMessage
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message that is to reach one peer."""
+    """A message that is to reach one peer.
+
+    Attributes
+    ----------
+    known: of a peer that is connected: this one knows it already, and hears that it is back.
+    """
 
     peer_id: str
     message: ServerMessage
+    known: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,8 +113,9 @@ class Room:
             False: PeerConnected(peer.role.name, peer.id, peer.name),
         }
         for other in to:
-            yield Delivery(other.id, here[offers(other, peer)])
-            if peer.state is not None and (not back or other.id in peer.unseen_by):
+            known = back and other.id not in peer.unseen_by
+            yield Delivery(other.id, here[offers(other, peer)], known)
+            if peer.state is not None and not known:
                 yield Delivery(other.id, State(peer.state, from_=peer.id))
 
     def targets(self, peer: Peer, message: Routed) -> list[Peer]:

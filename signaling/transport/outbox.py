@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple
 
 
@@ -24,12 +25,29 @@ class _Share:
     bytes: int = 0
 
 
+class News(Enum):
+    """What a message means to a client that meets a peer, or meets it no more."""
+
+    CAME = "the client meets it, and has not known of it"
+    AWAY_OR_BACK = "it is away or back, as the client may have heard before"
+    GONE = "the client meets it no more"
+    ITS_OWN = "what means nothing without it, such as what it shows of itself"
+
+
+class About(NamedTuple):
+    """Which peer a message is about, and what it says."""
+
+    peer_id: str
+    news: News
+
+
 class _Waiting(NamedTuple):
     text: str
     lasting: bool
     source: str | None
     share: _Share | None
     """That of its source; None where the server itself says it."""
+    about: About | None
 
 
 class Outbox:
@@ -39,7 +57,8 @@ class Outbox:
     is still free. So one alone gets half, two get a third each, and there is always room for
     another one, however much the others send (Choudhury and Hahne, "Dynamic queue length
     thresholds for shared-memory packet switches", 1998). What the server itself has to say has
-    `max_bytes` of its own, since nobody may miss it.
+    `max_bytes` of its own, since nobody may miss it. Peers that come and go again do not fill that:
+    of a peer that is gone before the client has heard of it, nothing is left.
 
     Parameters
     ----------
@@ -72,25 +91,35 @@ class Outbox:
         """How many bytes wait."""
         return self._all.bytes + self._own_bytes
 
-    def put(self, text: str, *, source: str | None = None, lasting: bool = True) -> bool:
+    def put(
+        self,
+        text: str,
+        *,
+        source: str | None = None,
+        lasting: bool = True,
+        about: About | None = None,
+    ) -> bool:
         """Add a message.
 
         Parameters
         ----------
         source: the peer that it comes from; None: the server itself.
         lasting: it still means something to a client that was cut off and comes back.
+        about: the peer without which it means nothing, if there is one.
 
         Returns
         -------
         False: it does not fit, and was not added.
         """
+        if about is not None and self._drop_outdated(about):
+            return True
         share = None if source is None else self._shares.get(source) or _Share()
         if not self._has_room(len(text), share):
             return False
         if self._ending is None:
             if not self._waiting:
                 self._taken_at = self._clock()
-            self._append(_Waiting(text, lasting, source, share))
+            self._append(_Waiting(text, lasting, source, share, about))
             self._changed.set()
         return True
 
@@ -150,6 +179,22 @@ class Outbox:
             self._taken_at = self._clock()
         self._count_out(waiting)
         return waiting.text
+
+    def _drop_outdated(self, newest: About) -> bool:
+        """Drop what a message about a peer leaves without meaning; whether that holds for the
+        message itself too."""
+        if newest.news is News.GONE:
+            outdated = {About(newest.peer_id, news) for news in News}
+        elif newest.news is News.AWAY_OR_BACK:
+            outdated = {newest}
+        else:
+            return False
+        dropped = [waiting for waiting in self._waiting if waiting.about in outdated]
+        if dropped:
+            self._waiting = deque(w for w in self._waiting if w.about not in outdated)
+            for waiting in dropped:
+                self._count_out(waiting)
+        return any(waiting.about == (newest.peer_id, News.CAME) for waiting in dropped)
 
     def _has_room(self, size: int, share: _Share | None) -> bool:
         if share is None:

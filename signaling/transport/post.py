@@ -8,19 +8,22 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
 from signaling.room import messages
-from signaling.room.deliveries import Dismissal, Outcome
+from signaling.room.deliveries import Delivery, Dismissal, Outcome
 from signaling.room.messages import (
     Answer,
     Control,
     DocumentVersion,
     IceCandidate,
     Offer,
+    PeerConnected,
+    PeerDisconnected,
     Say,
     ServerMessage,
     State,
 )
 from signaling.transport.away import AwaySeats
 from signaling.transport.connection import Connection
+from signaling.transport.outbox import About, News
 
 SLOW_SECONDS = 10.0
 """A client that has taken nothing for this long, and for which too much waits, is cut off. One that
@@ -93,8 +96,7 @@ class Post:
     def _deliver_due(self) -> None:
         # The same message to many is one object, and is encoded once.
         message: ServerMessage | None = None
-        source: str | None = None
-        text, lasting = "", False
+        text = ""
         while self._due:
             outcome = self._due.popleft()
             if isinstance(outcome, Dismissal):
@@ -103,22 +105,26 @@ class Post:
             if outcome.message is not message:
                 message = outcome.message
                 text = messages.encode(message)
-                source, lasting = _nature(message)
-            self._put(outcome.peer_id, text, source, lasting=lasting)
+            self._put(outcome, text)
 
-    def _put(self, peer_id: str, text: str, source: str | None, *, lasting: bool) -> None:
+    def _put(self, delivery: Delivery, text: str) -> None:
+        peer_id = delivery.peer_id
+        source, lasting = _nature(delivery.message)
         connection = self._connections.get(peer_id)
         if connection is None:
             kept = not lasting or peer_id not in self._away or self._away.put(peer_id, text, source)
             if not kept and source is not None:
                 self._held_back.add(source)
-        elif not connection.outbox.put(text, source=source, lasting=lasting):
-            if source is None or connection.outbox.stalled(SLOW_SECONDS):
-                self._cut_off(connection)
-                self._put(peer_id, text, source, lasting=lasting)  # It is away, if it is a peer.
-                return
-            self._held_back.add(source)
-            self._behind.add(peer_id)
+            return
+        about = _about(delivery)
+        if connection.outbox.put(text, source=source, lasting=lasting, about=about):
+            return
+        if source is None or connection.outbox.stalled(SLOW_SECONDS):
+            self._cut_off(connection)
+            self._put(delivery, text)  # It is away, if it is a peer.
+            return
+        self._held_back.add(source)
+        self._behind.add(peer_id)
 
 
 def _nature(message: ServerMessage) -> tuple[str | None, bool]:
@@ -139,3 +145,18 @@ def _nature(message: ServerMessage) -> tuple[str | None, bool]:
             return message.by, False
         case _:
             return None, False
+
+
+def _about(delivery: Delivery) -> About | None:
+    """The peer without which a message means nothing. What people say and ask for stays."""
+    message = delivery.message
+    match message:
+        case PeerConnected():
+            return About(message.id, News.AWAY_OR_BACK if delivery.known else News.CAME)
+        case PeerDisconnected():
+            away = message.reason == "away"
+            return About(message.id, News.AWAY_OR_BACK if away else News.GONE)
+        case IceCandidate() | Offer() | Answer() | State() if message.from_ is not None:
+            return About(message.from_, News.ITS_OWN)
+        case _:
+            return None

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -39,10 +40,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 @contextlib.asynccontextmanager
 async def peer(
-    server: ServerProcess, role: str, *, address: str = "", **fields: Any
+    server: ServerProcess, role: str, *, address: str = "", narrow: bool = False, **fields: Any
 ) -> AsyncIterator[ClientConnection]:
-    """Somebody who has registered; `ConnectionClosed` where it is refused."""
-    how = {"local_addr": (address, 0)} if address else {}
+    """Somebody who has registered; `ConnectionClosed` where it is refused. Of one that is `narrow`
+    the kernel keeps little that was not read."""
+    how: dict[str, Any] = {"local_addr": (address, 0)} if address else {}
+    if narrow:
+        how["sock"] = socket.socket()
+        how["sock"].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        how["sock"].connect((urlsplit(server.link).hostname, urlsplit(server.link).port))
     url = f"ws://{urlsplit(server.link).netloc}/ws"
     # No compression: what is sent is what waits. A short queue: what is not received is not read,
     # the server's goodbye included.
@@ -116,6 +122,33 @@ async def test_a_reader_of_four_megabits_stays_whatever_others_send(tmp_path: Pa
             ends = await asyncio.gather(*floods, return_exceptions=True)
             assert all(isinstance(end, asyncio.CancelledError) for end in ends), ends
             assert refusals == {"too-much-waiting"}
+
+
+async def test_who_comes_and_goes_again_and_again_cuts_nobody_off(server: ServerProcess) -> None:
+    """800 short visits with long names, while a phone reads slowly: it stays, hears of few of
+    them, and hears of a friend."""
+    name = "\U0001f9d1" * 64
+    heard = []
+
+    async def read_slowly(phone: ClientConnection) -> None:
+        async for text in phone:
+            message = json.loads(text)
+            if message["type"] == "peer-connected":
+                heard.append(message["id"])
+            await asyncio.sleep(0.02)
+
+    async with asyncio.timeout(SECONDS), peer(server, "sender", room="r", narrow=True) as phone:
+        reading = asyncio.create_task(read_slowly(phone))
+        for _ in range(800):
+            async with connect(f"ws://{urlsplit(server.link).netloc}/ws", proxy=None) as visitor:
+                await send(visitor, type="register", role="viewer", room="r", name=name)
+                await until(visitor, "registered")
+        async with peer(server, "receiver", room="r") as friend:
+            while friend.registered["id"] not in heard:  # type: ignore[attr-defined]
+                assert not reading.done()
+                await asyncio.sleep(0.01)
+        reading.cancel()
+    assert len(heard) < 700
 
 
 async def flood(attacker: ClientConnection, refusals: set[str]) -> None:
