@@ -26,9 +26,9 @@ def test_the_wheel_serves_the_pages_from_an_environment_of_its_own(tmp_path: Pat
     assert top == {"lenscast", "signaling", "turn"}
 
     home = tmp_path / "venv"
-    venv.create(home, with_pip=True)
-    quiet = ["--quiet", "--disable-pip-version-check"]
-    subprocess.run([home / "bin" / "pip", "install", *quiet, wheel], check=True)
+    venv.create(home)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(home)]
+    subprocess.run([*pip, "install", "--quiet", "--no-compile", wheel], check=True)
     process = subprocess.Popen(
         [home / "bin" / "lenscast", "--json", "--no-open", "--port", "0", "--local-port", "0"],
         cwd=tmp_path,

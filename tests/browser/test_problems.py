@@ -14,16 +14,16 @@ from signaling.config import Rooms as RoomSettings
 from signaling.config import Server as ServerSettings
 from signaling.host import state_folder
 from signaling.server import SignalingServer
-from tests.browser.pages import Pages, launch, phase, picture_moves
+from tests.browser.pages import CHROMIUM, WHOLE_CHROMIUM, Pages, launch, phase, picture_moves
 from tests.running_server import local_sender_link, running_server
 
 
 @contextlib.asynccontextmanager
 async def other_browser(
-    playwright: Playwright, *more: str, without: tuple[str, ...] = ()
+    playwright: Playwright, *more: str, without: tuple[str, ...] = (), program: str = CHROMIUM
 ) -> AsyncIterator[Pages]:
     """Pages in a browser with other arguments."""
-    browser = await launch(playwright, *more, without=without)
+    browser = await launch(playwright, *more, without=without, program=program)
     pages = Pages(browser)
     try:
         yield pages
@@ -42,7 +42,9 @@ async def problem(page: Page, kind: str) -> None:
 async def test_a_refused_camera(server: SignalingServer, playwright: Playwright) -> None:
     """If the person says no, the page says how to allow it again."""
     flags = "--use-fake-ui-for-media-stream"
-    async with other_browser(playwright, "--deny-permission-prompts", without=(flags,)) as pages:
+    # Without windows of its own there is nobody to ask.
+    whole = {"without": (flags,), "program": WHOLE_CHROMIUM}
+    async with other_browser(playwright, "--deny-permission-prompts", **whole) as pages:
         sender = await pages.sender(server, allowed=False)
         await phase(sender, "idle")
         await sender.locator("#start").click()

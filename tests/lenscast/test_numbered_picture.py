@@ -108,9 +108,9 @@ async def test_frames_come_at_their_rate() -> None:
     """The number is the time since the first frame, counted in frames."""
     track = MadePicture(320, 240, 50)
     loop = asyncio.get_running_loop()
+    begun = loop.time()
     assert read_number(await track.recv()) == 0
     last = 0
-    begun = loop.time()
     for _ in range(10):
         frame = await track.recv()
         number = read_number(frame)

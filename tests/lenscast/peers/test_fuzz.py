@@ -33,7 +33,7 @@ from tests.lenscast.peers.mutations import (
 )
 from tests.lenscast.peers.scripted import SECONDS, ScriptedTransport, until
 
-EXAMPLES = int(os.environ.get("LENSCAST_FUZZ_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("LENSCAST_FUZZ_EXAMPLES", "50"))
 CONNECTED_SHARE = 10
 """For each so many examples there is one with a remote peer that really connects."""
 # Not shrunk: an example that fails by a timeout would fail for minutes.
