@@ -19,6 +19,8 @@ from aiortc import (
 )
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 
+from lenscast.peers import frame_size
+
 UNDECODED = 32
 """How many encoded frames wait for the decoder: a second of video."""
 UNREAD = 1024
@@ -157,7 +159,8 @@ class _Datagrams(asyncio.Queue[Any]):
 
 class _Undecoded(queue.Queue[Any]):
     """The encoded frames of a track. Where the decoder is too slow, all of them are dropped, and a
-    picture is asked for that needs none of them (RFC 4585 6.3.1).
+    picture is asked for that needs none of them (RFC 4585 6.3.1). FrameTooLarge, raised over one,
+    ends the task that reads the packets, and the connection with it.
 
     Parameters
     ----------
@@ -169,6 +172,9 @@ class _Undecoded(queue.Queue[Any]):
         self._lost = lost
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        if item is not None:
+            codec, frame = item
+            frame_size.check(codec.name, frame.data)
         with self.mutex:
             # Nobody waits for what is left when the track ends; the event loop would.
             if len(self.queue) >= UNDECODED or item is None:

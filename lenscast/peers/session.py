@@ -212,6 +212,8 @@ class Sessions:
         self._relay_only = relay_only
         self._on_failed = on_failed
         self._sessions: dict[str, tuple[Session, asyncio.Task[None]]] = {}
+        self._begun: dict[str, float] = {}  # When the latest one with each peer was, for a second.
+        self._held: dict[str, list[Offer | Answer | IceCandidate]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._sessions)
@@ -228,6 +230,9 @@ class Sessions:
         offers: whether this side makes the offers.
         """
         self.end(peer_id)
+        now = asyncio.get_running_loop().time()
+        recent = {id_: then for id_, then in self._begun.items() if now - then < RENEWAL_SECONDS}
+        self._begun = {**recent, peer_id: now}
         configuration = self._configuration(offers=offers)
         session = Session(
             peer_id,
@@ -240,24 +245,33 @@ class Sessions:
 
     def renew(self, peer_id: str) -> None:
         """Offer another session to a peer that asks for it, unless one has only just begun."""
-        now = asyncio.get_running_loop().time()
-        if peer_id not in self or now - self._sessions[peer_id][0].begun >= RENEWAL_SECONDS:
+        if not self._wait(peer_id):
             self.begin(peer_id, offers=True)
 
     def answer(self, peer_id: str, offer: Offer) -> None:
-        """Give an offer to the session with a peer; it begins another one where it has to."""
-        if peer_id not in self or not self._sessions[peer_id][0].continues(offer):
-            self.begin(peer_id, offers=False)
-            self._sessions[peer_id][0].continues(offer)
-        self.hand(offer)
+        """Give an offer to the session with a peer. Where it is for another one, that begins; but
+        of many within a second only the first and the last one do."""
+        if peer_id in self and self._sessions[peer_id][0].continues(offer):
+            self._held.pop(peer_id, None)
+            self._sessions[peer_id][0].hand(offer)
+        elif wait := self._wait(peer_id):
+            if peer_id not in self._held:
+                self._tasks.start(self._answer_held(peer_id, wait), f"an offer of {peer_id}")
+            self._held[peer_id] = [offer]
+        else:
+            self._answer(peer_id, [offer])
 
     def hand(self, message: Offer | Answer | IceCandidate) -> None:
         """Give a message to the session that it is for; if that has ended, drop it."""
-        if message.from_ in self._sessions:
+        if message.from_ in self._held:
+            if len(self._held[message.from_]) < INBOX:
+                self._held[message.from_].append(message)
+        elif message.from_ in self._sessions:
             self._sessions[message.from_][0].hand(message)
 
     def end(self, peer_id: str) -> None:
         """End the session with a peer, if there is one."""
+        self._held.pop(peer_id, None)
         if peer_id in self._sessions:
             _, task = self._sessions.pop(peer_id)
             task.cancel()
@@ -266,6 +280,24 @@ class Sessions:
         """End all sessions."""
         for peer_id in list(self._sessions):
             self.end(peer_id)
+
+    def _wait(self, peer_id: str) -> float:
+        """How many seconds it takes until another session may begin with a peer."""
+        last = self._begun.get(peer_id, -RENEWAL_SECONDS)
+        return max(0.0, last + RENEWAL_SECONDS - asyncio.get_running_loop().time())
+
+    async def _answer_held(self, peer_id: str, wait: float) -> None:
+        await asyncio.sleep(wait)
+        if held := self._held.pop(peer_id, None):
+            self._answer(peer_id, held)
+
+    def _answer(self, peer_id: str, messages: Iterable[Offer | Answer | IceCandidate]) -> None:
+        self.begin(peer_id, offers=False)
+        session, _task = self._sessions[peer_id]
+        for message in messages:
+            if isinstance(message, Offer):
+                session.continues(message)
+            session.hand(message)
 
     async def _run(self, session: Session) -> None:
         try:

@@ -195,11 +195,12 @@ export class Room {
 
   /** @param {Control} message */
   #control({ from, settings: { restart, ...settings } }) {
-    if (restart) {
+    const asked = restart === true || restart === "anew";
+    if (asked) {
       this.receivers.restart(from, { anew: restart === "anew" });
     }
     // The camera has no part in a restart.
-    if (!restart || Object.keys(settings).length > 0) {
+    if (!asked || Object.keys(settings).length > 0) {
       this.#handlers?.control(settings, from);
     }
   }

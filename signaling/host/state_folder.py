@@ -21,6 +21,7 @@ from signaling.setup_error import SetupError
 T = TypeVar("T")
 
 SECRET_BYTES = 32
+OVERFLOW_USER = 65534
 LOCK_TRIES = 200
 LOCK_PAUSE = 0.05
 """Seconds between two attempts. A process is in its block for milliseconds."""
@@ -45,6 +46,11 @@ def prepare_folder(folder: Path) -> Path:
             raise SetupError(
                 f"The state folder {folder} belongs to another user. Run lenscast as that user, or "
                 "set XDG_STATE_HOME to a folder of your own."
+            )
+        if hasattr(os, "geteuid") and (owned := _owned_by_others(folder)):
+            raise SetupError(
+                f"The state folder {folder} lies in {owned}, whose owner is another user and could "
+                "replace it. Set XDG_STATE_HOME to a folder of your own."
             )
         if stat.S_IMODE(status.st_mode) & 0o077:
             folder.chmod(0o700)
@@ -160,6 +166,17 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _owned_by_others(folder: Path) -> Path | None:
+    """A folder above this one that belongs to neither this user nor root.
+
+    In a container without root's rights, those of root outside belong to the overflow user
+    (user_namespaces(7)).
+    """
+    trusted = {os.geteuid(), 0, OVERFLOW_USER}
+    above = folder.resolve().parents
+    return next((parent for parent in above if parent.stat().st_uid not in trusted), None)
 
 
 def _write(path: Path, data: bytes, publish: Callable[[Path, Path], None]) -> None:

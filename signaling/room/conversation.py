@@ -20,9 +20,13 @@ from signaling.room.messages import (
 )
 from signaling.room.refusal import Code, Refusal
 from signaling.room.room import Peer, each, offers
+from signaling.room.room_type import Role
 
 MAX_STATE = 4096
 """How long a state may be, as JSON, that is kept for those who come later."""
+
+MAX_SETTING = 64
+"""How long the value of a setting may be, in characters, from a role that may ask for few."""
 
 FOR_EVERY_ROLE = frozenset({Time.type, DocumentVersion.type})
 """What every role may send: a question, and what the server has sealed itself."""
@@ -108,7 +112,15 @@ def _check_side(peer: Peer, message: Routed, targets: Iterable[Peer]) -> None:
         if any(offers(peer, target) is not mine for target in targets):
             side = "The other side makes" if mine else "This side makes"
             raise Refusal(Code.WRONG_ROLE, f"{side} the offers of this connection.")
-    controls = peer.role.controls
-    if isinstance(message, Control) and controls is not None and set(message.settings) - controls:
+    if isinstance(message, Control) and peer.role.controls is not None:
+        _check_settings(peer.role, peer.role.controls, message.settings)
+
+
+def _check_settings(role: Role, controls: frozenset[str], settings: Mapping[str, Any]) -> None:
+    if set(settings) - controls:
         asked = ", ".join(sorted(controls))
-        raise Refusal(Code.WRONG_ROLE, f"A {peer.role.name} may ask for {asked} alone.")
+        raise Refusal(Code.WRONG_ROLE, f"A {role.name} may ask for {asked} alone.")
+    for name, value in settings.items():
+        if not isinstance(value, bool | int | float | str) or len(str(value)) > MAX_SETTING:
+            sentence = f'"{name}" must be true, false, a number or a short text.'
+            raise Refusal(Code.BAD_FIELD, sentence)

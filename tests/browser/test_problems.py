@@ -43,8 +43,9 @@ async def test_a_refused_camera(server: SignalingServer, playwright: Playwright)
     """If the person says no, the page says how to allow it again."""
     flags = "--use-fake-ui-for-media-stream"
     # Without windows of its own there is nobody to ask.
-    whole = {"without": (flags,), "program": WHOLE_CHROMIUM}
-    async with other_browser(playwright, "--deny-permission-prompts", **whole) as pages:
+    async with other_browser(
+        playwright, "--deny-permission-prompts", without=(flags,), program=WHOLE_CHROMIUM
+    ) as pages:
         sender = await pages.sender(server, allowed=False)
         await phase(sender, "idle")
         await sender.locator("#start").click()

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from aiortc import RTCConfiguration, RTCSessionDescription
+from aiortc.codecs.vpx import Vp8Encoder
 
 from lenscast.peers import ice
 from lenscast.peers.connection import UNDECODED, UNREAD, GuardedConnection
@@ -157,6 +158,7 @@ async def test_datagrams_that_nobody_reads_are_bounded() -> None:
 
 
 VP8 = SimpleNamespace(name="VP8", mimeType="video/VP8")
+FRAME = SimpleNamespace(data=b"")
 
 
 class SlowDecoder:
@@ -189,8 +191,8 @@ async def test_frames_that_are_not_decoded_in_time_are_dropped(decoder: SlowDeco
         waiting = receiver._RTCRtpReceiver__decoder_queue
         lost: threading.Event = receiver._RTCRtpReceiver__decoder_error
         most = 0
-        for frame in range(10 * UNDECODED):
-            waiting.put((VP8, frame))
+        for _ in range(10 * UNDECODED):
+            waiting.put((VP8, FRAME))
             most = max(most, waiting.qsize())
         assert most == UNDECODED
         assert lost.is_set()
@@ -203,9 +205,27 @@ async def test_the_end_of_a_track_waits_for_no_decoder(decoder: SlowDecoder) -> 
         await both.connect()
         receiver: Any = both.receiver.getReceivers()[0]
         await until(lambda: decoder.taken == 1)
-        for frame in range(UNDECODED - 5):
-            receiver._RTCRtpReceiver__decoder_queue.put((VP8, frame))
+        for _ in range(UNDECODED - 5):
+            receiver._RTCRtpReceiver__decoder_queue.put((VP8, FRAME))
         # Closing waits for the thread that decodes, and the event loop with it.
         threading.Timer(0.1, decoder.may.set).start()
         await ice.close(both.receiver)
         assert decoder.taken == 1
+
+
+async def test_a_picture_too_large_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key frame of a few hundred bytes may declare one of 16383 x 16383 pixels."""
+    encode = Vp8Encoder.encode
+
+    def enlarged(*arguments: Any, **more: Any) -> tuple[list[bytes], int]:
+        payloads, time = encode(*arguments, **more)
+        sizes = payloads[0].find(b"\x9d\x01\x2a")
+        if sizes >= 0:
+            payloads[0] = payloads[0][: sizes + 3] + b"\xff\x3f\xff\x3f" + payloads[0][sizes + 7 :]
+        return payloads, time
+
+    monkeypatch.setattr(Vp8Encoder, "encode", enlarged)
+    async with pair() as both:
+        await both.connect()
+        await until(lambda: both.received)
+        assert both.received == ["16383 x 16383"]

@@ -455,6 +455,31 @@ async def test_a_sender_that_connects_again_is_seen_again(
         assert rising(await take(receiver, 5))
 
 
+async def test_offers_for_other_connections_wait_for_each_other(tmp_path: Path) -> None:
+    """Of thirty at once the first and the last are answered, with what came after the last."""
+    async with (
+        running_server(Config(), tmp_path) as server,
+        Receiver(server.receiver_link) as receiver,
+        SignalingClient(local_sender_link(server)) as sender,
+    ):
+        assert isinstance(await sender.receive(), PeerConnected)
+        connection = RTCPeerConnection()
+        try:
+            connection.addTransceiver("video", direction="sendonly")
+            await connection.setLocalDescription()
+            sdp = connection.localDescription.sdp
+            for number in range(30):
+                await sender.send(Offer(re.sub("a=ice-ufrag:.*", f"a=ice-ufrag:n{number:03}", sdp)))
+            await sender.send(IceCandidate(None))
+            for answered in ("n000", "n029"):
+                answer = await asyncio.wait_for(sender.receive(), SECONDS)
+                assert isinstance(answer, Answer)
+                session, _task = receiver._sessions._sessions[sender.registered.id]
+                assert f"ice-ufrag:{answered}" in session.connection.remoteDescription.sdp
+        finally:
+            await connection.close()
+
+
 async def test_an_offer_tells_whether_it_is_for_another_connection(tmp_path: Path) -> None:
     """The same one, sent again, is answered by the same connection; one of other certificates, or
     that restarts ICE, by another one: aiortc has no ICE restart."""

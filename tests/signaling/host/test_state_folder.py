@@ -19,6 +19,10 @@ not_as_root = pytest.mark.skipif(
     hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may read and write everything"
 )
 
+as_root = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give files away"
+)
+
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
@@ -113,6 +117,18 @@ def test_folder_in_place_of_file(tmp_path: Path) -> None:
     (tmp_path / "secret").mkdir()
     with pytest.raises(SetupError, match=f"{tmp_path / 'secret'} cannot be read"):
         state_folder.load_secret(tmp_path)
+
+
+@as_root
+def test_folder_within_that_of_another_user(tmp_path: Path) -> None:
+    """Who owns a folder above can put another one in its place: it is reported."""
+    home = tmp_path / "ann"
+    (home / ".local").mkdir(parents=True)
+    os.chown(home, 12345, 12345)
+    with pytest.raises(SetupError, match=f"lies in {home}, whose owner is another user"):
+        state_folder.prepare_folder(home / ".local" / "lenscast")
+    os.chown(home, state_folder.OVERFLOW_USER, 0)
+    state_folder.prepare_folder(home / ".local" / "lenscast")
 
 
 @not_as_root

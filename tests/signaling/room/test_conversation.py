@@ -128,6 +128,17 @@ def test_a_role_asks_for_the_settings_that_it_may() -> None:
     assert caught.value.code == Code.WRONG_ROLE
 
 
+@pytest.mark.parametrize("value", [None, [], {"x": 1}, "x" * 100, 10**100])
+def test_who_may_ask_for_little_says_little(value: Any) -> None:
+    """Of a setting that a role may ask for, the value is short; who may ask for any is trusted."""
+    room = a_room(with_role("member", controls=frozenset({"restart"})))
+    leader, member = seat(room, "l", "leader"), seat(room, "m", "member")
+    with pytest.raises(Refusal, match='"restart" must be true, false') as caught:
+        conversation.route(member, Control({"restart": value}), 3)
+    assert caught.value.code == Code.BAD_FIELD
+    assert conversation.route(leader, Control({"restart": value}), 3)
+
+
 def test_candidates_are_counted_from_one_description_to_the_next() -> None:
     """As many as the limit; one that is refused for another reason does not count."""
     _room, leader, member, *_ = the_class()

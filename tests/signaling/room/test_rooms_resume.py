@@ -76,7 +76,7 @@ def test_a_peer_comes_back_with_its_id() -> None:
         resume=token("s", "sender"),
         resumed=True,
     )
-    assert told == [Delivery("r", PeerConnected("sender", "s"))]
+    assert told == [Delivery("r", PeerConnected("sender", "s"), known=True)]
     assert "x" not in rooms
     assert rooms.tick(NOW + 1000) == []
 

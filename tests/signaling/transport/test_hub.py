@@ -269,15 +269,12 @@ async def test_disconnecting_twice_tells_once() -> None:
     """A transport may report its end more than once."""
     hub = a_hub()
     sender, receiver = Client(hub), Client(hub)
-    hub.receive(sender.connection, REGISTER % "sender")
-    hub.receive(receiver.connection, REGISTER % "receiver")
+    await sender.register("sender")
+    await receiver.register("receiver")
+    await receiver.next()
     hub.disconnect(sender.connection, left=True)
     hub.disconnect(sender.connection, left=False)
-    kinds = [await receiver.next() for _ in range(3)]
-    assert isinstance(kinds[-1], dict)
-    assert kinds[-1]["reason"] == "left"
-    receiver.connection.outbox.end(1000, "")
-    assert isinstance(await receiver.next(), Ending)
+    assert [gone["reason"] for gone in await receiver.told()] == ["left"]
 
 
 async def test_closing_waits_until_all_are_gone() -> None:
@@ -306,14 +303,18 @@ async def test_who_was_cut_off_comes_back_by_another_connection() -> None:
     receiver, sender, again = Client(hub), Client(hub), Client(hub)
     first = await sender.register("sender")
     await receiver.register("receiver")
+    met = await receiver.next()
     hub.disconnect(sender.connection, left=False)
+    away = await receiver.next()
+    assert isinstance(met, dict)
+    assert isinstance(away, dict)
     assert hub.counts().by_role == {"sender": 1, "receiver": 1, "viewer": 0}
     second = await again.register("sender", first["resume"])
     assert second["resumed"] is True
     assert "resumed" not in first
     assert second["id"] == again.connection.peer_id == first["id"]
     hub.receive(again.connection, STATE % 1)
-    met, away, back, state = await receiver.told()
+    back, state = await receiver.told()
     assert met["type"] == back["type"] == "peer-connected"
     assert (away["type"], away["reason"]) == ("peer-disconnected", "away")
     assert met["id"] == away["id"] == back["id"] == state["from"] == first["id"]
@@ -498,14 +499,18 @@ async def test_who_does_not_come_back_is_lost_at_the_next_tick() -> None:
     sender, receiver = Client(bed.hub), Client(bed.hub)
     await sender.register("sender")
     await receiver.register("receiver")
+    await receiver.next()
     bed.hub.disconnect(sender.connection, left=False)
     bed.now += 44
     bed.hub.tick()
+    away = await receiver.next()
+    assert isinstance(away, dict)
+    assert away["reason"] == "away"
     assert bed.hub.counts().peers == 2
     bed.now += 1
     bed.hub.tick()
     assert bed.hub.counts().peers == 1
-    assert [m.get("reason") for m in await receiver.told()] == [None, "away", "lost"]
+    assert [gone["reason"] for gone in await receiver.told()] == ["lost"]
     assert not list(bed.hub._away)
 
 

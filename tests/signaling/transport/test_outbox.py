@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from signaling.transport.outbox import Ending, Outbox
+from signaling.transport.outbox import About, Ending, News, Outbox
 
 
 async def test_messages_come_out_in_order() -> None:
@@ -144,6 +144,59 @@ async def test_what_is_not_lasting_can_be_left_behind() -> None:
     new.take_over(old, lasting=True)
     assert (old.size, new.size) == (0, 1)
     assert await new.get() == "b"
+
+
+async def all_of(outbox: Outbox) -> list[str]:
+    """All that waits."""
+    outbox.end(1000, "")
+    texts: list[str] = []
+    while isinstance(text := await outbox.get(), str):
+        texts.append(text)
+    return texts
+
+
+async def test_of_a_peer_that_was_never_heard_of_nothing_is_left() -> None:
+    """Its coming and going, and what means nothing without it; what others said stays."""
+    outbox = Outbox(10, 100)
+    outbox.put("came", about=About("p", News.CAME))
+    outbox.put("offer", source="p", about=About("p", News.ITS_OWN))
+    outbox.put("other", source="q", about=About("q", News.ITS_OWN))
+    outbox.put("words", source="p")
+    outbox.put("away", about=About("p", News.AWAY_OR_BACK))
+    assert outbox.put("gone", about=About("p", News.GONE))
+    assert outbox.size == len("otherwords")
+    assert await all_of(outbox) == ["other", "words"]
+
+
+async def test_of_a_peer_that_was_heard_of_its_end_is_left() -> None:
+    """The client has to know that it is gone, and not how often it was away before."""
+    outbox = Outbox(10, 100)
+    outbox.put("came", about=About("p", News.CAME))
+    assert await outbox.get() == "came"
+    for _ in range(3):
+        outbox.put("away", about=About("p", News.AWAY_OR_BACK))
+        outbox.put("back", about=About("p", News.AWAY_OR_BACK))
+    outbox.put("gone", about=About("p", News.GONE))
+    assert await all_of(outbox) == ["gone"]
+
+
+async def test_of_going_away_and_coming_back_the_last_is_left() -> None:
+    """However often; that it came, and what it offered meanwhile, stay."""
+    outbox = Outbox(10, 100)
+    outbox.put("came", about=About("p", News.CAME))
+    for _ in range(3):
+        outbox.put("away", about=About("p", News.AWAY_OR_BACK))
+        outbox.put("back", about=About("p", News.AWAY_OR_BACK))
+        outbox.put("offer", source="p", about=About("p", News.ITS_OWN))
+    assert await all_of(outbox) == ["came", "offer", "offer", "back", "offer"]
+
+
+async def test_who_comes_back_under_the_same_id_comes_after_its_end() -> None:
+    """As with a change of role: the client hears of both."""
+    outbox = Outbox(10, 100)
+    outbox.put("gone", about=About("p", News.GONE))
+    outbox.put("came", about=About("p", News.CAME))
+    assert await all_of(outbox) == ["gone", "came"]
 
 
 def test_room_is_made_for_what_waits_already() -> None:
