@@ -196,16 +196,16 @@ async def opened(browsers: Browsers, links: Links) -> AsyncIterator[Opened]:
     ------
     PairError: it did not come.
     """
-    laptop = await _context(browsers.laptop, links.transport)
+    laptop = await new_context(browsers.laptop, links.transport)
     try:
-        phone = await _context(browsers.phone, links.transport)
+        phone = await new_context(browsers.phone, links.transport)
         try:
             receiver = await laptop.new_page()
             await receiver.goto(links.receiver)
             await receiver.wait_for_selector("html[data-phase=idle]", state="attached")
             sender = await phone.new_page()
             await sender.goto(links.sender)
-            await _first_frame(receiver)
+            await first_frame(receiver)
             yield Opened(sender, receiver, links.transport)
         finally:
             await phone.close()
@@ -213,7 +213,8 @@ async def opened(browsers: Browsers, links: Links) -> AsyncIterator[Opened]:
         await laptop.close()
 
 
-async def _first_frame(receiver: Page) -> None:
+async def first_frame(receiver: Page) -> None:
+    """Wait until a page has painted a frame. Raises PairError."""
     try:
         await receiver.wait_for_function(
             "() => window.bench.frames.length > 0", timeout=_FIRST_FRAME_MILLISECONDS
@@ -222,7 +223,8 @@ async def _first_frame(receiver: Page) -> None:
         raise PairError("No frame was painted.") from None
 
 
-async def _context(browser: Browser, transport: str) -> BrowserContext:
+async def new_context(browser: Browser, transport: str = "") -> BrowserContext:
+    """What a browser keeps for one device, whose pages are watched."""
     # The server makes its own certificate; other tests check that it is right.
     context = await browser.new_context(
         viewport={"width": 1280, "height": 720}, ignore_https_errors=True

@@ -2,24 +2,52 @@
  * Runs in every measured page before the page's own scripts; pair.py puts it there.
  *
  * Records each frame that the page's first video paints, with its number (see camera.py) and its times by the
- * machine's clock in milliseconds, each latency that the page's own panel shows, all connections, and when the page
- * asks for the camera. With a transport ("udp" or "tcp"), it removes all ICE servers but TURN over that transport.
+ * machine's clock in milliseconds, each latency that the page's own panel shows, all connections, when the page
+ * asks for the camera, and when the steps to a connection are done. With a transport ("udp" or "tcp"), it removes all ICE servers but TURN over that transport.
  */
 
 /** @param {string} transport */
 (transport) => {
   const CELLS = 10;
   const clock = (time) => performance.timeOrigin + time;
-  const bench = (window.bench = { frames: [], readings: [], connections: [], asked: null });
+  const bench = (window.bench = { frames: [], readings: [], connections: [], asked: null, marks: {} });
+  const mark = (name) => {
+    bench.marks[name] ??= performance.now();
+  };
 
   window.RTCPeerConnection = class extends RTCPeerConnection {
     constructor(configuration = {}) {
       super(filtered(configuration));
       bench.connections.push(this);
+      this.addEventListener("connectionstatechange", () => {
+        if (this.connectionState === "connected") {
+          mark("connected");
+        }
+      });
     }
 
     setConfiguration(configuration) {
       super.setConfiguration(filtered(configuration));
+    }
+  };
+
+  window.WebSocket = class extends WebSocket {
+    constructor(...options) {
+      super(...options);
+      mark("code");
+      this.addEventListener("open", () => mark("socket open"));
+      this.addEventListener("message", ({ data }) => {
+        if (/"type":\s*"answer"/i.test(data)) {
+          mark("answer in");
+        }
+      });
+    }
+
+    send(data) {
+      if (/"type":\s*"offer"/i.test(data)) {
+        mark("offer out");
+      }
+      super.send(data);
     }
   };
 
