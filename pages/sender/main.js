@@ -4,6 +4,7 @@
  */
 
 import { cameraPermission, hintContent, openCamera } from "../lib/media/media.js";
+import { takeBegun } from "../lib/page/begun.js";
 import { loaded, pause } from "../lib/page/loading.js";
 import {
   firstChoice,
@@ -25,10 +26,12 @@ const HEAD_START = 900;
 
 const presets = readPresets();
 const choice = firstChoice(presets);
+const begun = takeBegun();
 const room = new Room({
   // An insecure page only hands the link on to the secure one.
   link: window.isSecureContext ? takeLink() : readFragment(location.hash),
   device: new Device(),
+  begun,
   relayOnly: new URLSearchParams(location.search).get("relay") === "1",
 });
 if (window.isSecureContext) {
@@ -38,18 +41,27 @@ load({ presets, choice, room, opening: openPermitted() });
 
 /** @returns {Promise<Opening | null>} */
 async function openPermitted() {
-  if (!window.isSecureContext || (await cameraPermission()) !== "granted") {
+  const camera = await (begun.camera ?? askForCamera());
+  if (camera === null) {
     return null;
   }
-  const track = openFirst();
+  const track = openFirst(camera.opening);
   room.receivers.begin(firstLimits(presets));
   // The page handles a failure once it has loaded; until then it must not count as unhandled.
   track.catch(() => {});
   return { track };
 }
 
-async function openFirst() {
-  const track = await openCamera(choice);
+/** What the script in the page does, where that did not run. */
+async function askForCamera() {
+  const granted = window.isSecureContext && (await cameraPermission()) === "granted";
+  return granted ? { opening: null } : null;
+}
+
+/** @param {Promise<MediaStream> | null} opening of the chosen camera, if it has begun already */
+async function openFirst(opening) {
+  const begun = await opening?.catch(() => null);
+  const track = begun?.getVideoTracks()[0] ?? (await openCamera(choice));
   hintContent(track, "smooth");
   room.receivers.setTrack("video", track);
   return track;

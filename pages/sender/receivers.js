@@ -18,6 +18,7 @@ import { Receiver } from "./receiver.js";
 /**
  * @typedef {object} ReceiversOptions
  * @property {boolean} relayOnly
+ * @property {RTCPeerConnection | null} spare one that goes nowhere yet, made like those of `Peer.spare`
  * @property {(message: Negotiation) => void} send
  * @property {() => void} changed the counts may have changed
  * @property {(peer: Peer, text: string) => void} told a receiver's page said something over the data channel
@@ -39,7 +40,7 @@ export class Receivers {
       relayOnly: options.relayOnly,
       reachable: true,
       iceServers: [],
-      spare: null,
+      spare: options.spare,
       limits: null,
       codec: "auto",
       tracks: { video: null, audio: null },

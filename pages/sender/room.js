@@ -42,9 +42,10 @@ export class Room {
    * @param {object} options
    * @param {{ room?: string, key?: string }} options.link
    * @param {{ name?: string }} options.device its name is asked for at each registration
+   * @param {import("../lib/page/begun.js").Begun} options.begun
    * @param {boolean} options.relayOnly
    */
-  constructor({ link, device, relayOnly }) {
+  constructor({ link, device, begun, relayOnly }) {
     this.signaling = new Signaling(
       {
         role: "sender",
@@ -62,9 +63,11 @@ export class Room {
         },
         reconnecting: (attempt) => this.#reconnecting(attempt),
       },
+      begun.socket,
     );
     this.receivers = new Receivers({
       relayOnly,
+      spare: begun.connection ?? null,
       send: (message) => this.signaling.send(message),
       changed: () => this.#counted(),
       unreachable: () => this.#reopen(),

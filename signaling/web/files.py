@@ -36,6 +36,10 @@ _NAME = re.compile(r"(?:[a-z0-9-]+/)+[a-z0-9-]+\.[a-z]+")
 _COMMENT = re.compile(r"^[ \t]*(//.*|/\*((?!\*/)[\s\S])*\*/[ \t]*)$", re.MULTILINE)
 """A comment on lines of its own. One with code on the same line, such as a type, stays."""
 
+_INLINE = re.compile(r'<script src="/pages/([^"]+)"></script>')
+"""Where HTML names a script that is no module: its text is written into the page, so that it runs
+before anything else has been loaded."""
+
 _LOADS = re.compile(r'((?:src|href)=")/pages/')
 """Where HTML names a file that it loads."""
 
@@ -49,11 +53,13 @@ class Tree:
     digest: of all names and contents, HTML included.
     loaded: what is served under the digest, by its path in the folder.
     html: the text of each HTML file, by its path. It names the files that it loads by the digest.
+    inline: the text of the script within an HTML file, where there is one, by that file's path.
     """
 
     digest: str
     loaded: Mapping[str, Content]
     html: Mapping[str, str]
+    inline: Mapping[str, str]
 
 
 class Files:
@@ -126,17 +132,20 @@ def _stamps(folder: Path) -> _Stamps:
 def _read(folder: Path, stamps: _Stamps) -> Tree:
     raw = {name: (folder / name).read_bytes() for name, _modified, _size in stamps}
     total = digest(part for name, body in raw.items() for part in (name.encode(), body))
-    html = {
-        name: _LOADS.sub(rf"\g<1>/{total}/pages/", body.decode())
-        for name, body in raw.items()
-        if name.endswith(".html")
-    }
+    html, inline = {}, {}
+    for name, body in raw.items():
+        if name.endswith(".html"):
+            text = body.decode()
+            if found := _INLINE.search(text):
+                inline[name] = _served(found[1], raw[found[1]]).decode()
+                text = text.replace(found[0], f"<script>{inline[name]}</script>")
+            html[name] = _LOADS.sub(rf"\g<1>/{total}/pages/", text)
     loaded = {
         name: Content.of(_served(name, body), TYPES[Path(name).suffix])
         for name, body in raw.items()
         if Path(name).suffix in TYPES and _NAME.fullmatch(name)
     }
-    return Tree(total, loaded, html)
+    return Tree(total, loaded, html, inline)
 
 
 def _served(name: str, body: bytes) -> bytes:

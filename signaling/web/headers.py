@@ -3,6 +3,8 @@
 Owns their values and the step that adds them.
 """
 
+import base64
+import hashlib
 import re
 from collections.abc import Mapping
 
@@ -33,6 +35,27 @@ HSTS = "max-age=31536000"
 """HTTPS only, for a year (RFC 6797 6.1.1). Not for subdomains: others may own them."""
 
 
+def page_policy(host: str, inline: str = "") -> str:
+    """The Content-Security-Policy of a page.
+
+    Parameters
+    ----------
+    host: the Host header of the request.
+    inline: the text of the script within the page; "" for none. It is allowed by its hash
+        (CSP Level 3, 6.7.3.3), as no other is.
+    """
+    digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
+    # In Safari before 15.4, 'self' does not allow a WebSocket to the same host (WebKit bug
+    # 201591), so the policy names the host as well.
+    sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
+    policy = {
+        "script-src": f"'self' 'sha256-{digest}'" if inline else "'self'",
+        "media-src": "'self' blob:",
+        "connect-src": f"'self'{sockets}",
+    }
+    return _policy(policy)
+
+
 def security_headers(host: str) -> dict[str, str]:
     """Return the headers for every answer.
 
@@ -40,16 +63,8 @@ def security_headers(host: str) -> dict[str, str]:
     ----------
     host: the Host header of the request.
     """
-    # In Safari before 15.4, 'self' does not allow a WebSocket to the same host (WebKit bug
-    # 201591), so the policy names the host as well.
-    sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
-    policy = {
-        "script-src": "'self'",
-        "media-src": "'self' blob:",
-        "connect-src": f"'self'{sockets}",
-    }
     return {
-        "Content-Security-Policy": _policy(policy),
+        "Content-Security-Policy": page_policy(host),
         "Permissions-Policy": "camera=(self), microphone=(self), fullscreen=(self), "
         "picture-in-picture=(self), screen-wake-lock=(self), geolocation=()",
         "Cross-Origin-Opener-Policy": "same-origin",

@@ -10,6 +10,7 @@ from tornado.web import RedirectHandler, RequestHandler, url
 from signaling.config import Video
 from signaling.web.content import Content, ContentHandler
 from signaling.web.files import DIGEST, Files, Tree
+from signaling.web.headers import page_policy
 
 PAGES = {"/sender": "sender", "/receiver": "receiver", "/viewer": "receiver"}
 """The path of each page, and the folder of its HTML, which may look at the path."""
@@ -44,7 +45,11 @@ class PageHandler(ContentHandler):
 
     def get(self) -> None:
         """The page."""
-        self.send(_filled(self._files.newest(), self._name, self._settings))
+        tree = self._files.newest()
+        if self._name in tree.inline:
+            policy = page_policy(self.request.host, tree.inline[self._name])
+            self.set_header("Content-Security-Policy", policy)
+        self.send(_filled(tree, self._name, self._settings))
 
     head = get
 

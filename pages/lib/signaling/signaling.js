@@ -112,14 +112,17 @@ export class Signaling {
    */
   #self = null;
   #outbox = new Outbox();
+  #begun;
 
   /**
    * @param {SignalingOptions} options
    * @param {SignalingHandlers} handlers
+   * @param {WebSocket} [begun] a socket to the server that was opened before, to be used first
    */
-  constructor(options, handlers) {
+  constructor(options, handlers, begun) {
     this.#options = options;
     this.#handlers = handlers;
+    this.#begun = begun;
   }
 
   /** @returns {SignalingStatus} */
@@ -173,7 +176,9 @@ export class Signaling {
     const link = { http: false, transport: null, timer: 0 };
     this.#limit(link, OPEN_TIMEOUT);
     this.#link = link;
-    this.#use(link, () => new WebSocketTransport(socketUrl(location)));
+    const begun = this.#begun;
+    this.#begun = undefined;
+    this.#use(link, () => new WebSocketTransport(socketUrl(location), begun));
   }
 
   async #tryHttp() {

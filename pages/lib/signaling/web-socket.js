@@ -6,21 +6,31 @@
 /** @implements {Transport} */
 export class WebSocketTransport {
   #url;
+  #begun;
   /** @type {WebSocket | null} */
   #socket = null;
 
-  /** @param {string} url */
-  constructor(url) {
+  /**
+   * @param {string} url
+   * @param {WebSocket} [begun] one to this address that was opened before
+   */
+  constructor(url, begun) {
     this.#url = url;
+    this.#begun = begun;
   }
 
   /** @param {TransportHandlers} handlers */
   open(handlers) {
-    const socket = new WebSocket(this.#url);
+    const socket = this.#begun ?? new WebSocket(this.#url);
     this.#socket = socket;
     socket.onopen = handlers.opened;
     socket.onmessage = ({ data }) => handlers.message(data);
     socket.onclose = ({ code, reason }) => handlers.closed(code, reason);
+    if (socket.readyState === WebSocket.OPEN) {
+      handlers.opened();
+    } else if (socket.readyState === WebSocket.CLOSED) {
+      handlers.closed(1006, "");
+    }
   }
 
   /** @param {string} text */

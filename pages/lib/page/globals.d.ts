@@ -1,0 +1,3 @@
+interface Window {
+  lenscastBegun?: import("./begun.js").Begun;
+}
