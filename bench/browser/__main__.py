@@ -11,11 +11,13 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Playwright, async_playwright
 
 from bench.browser import camera
+from bench.browser.far import far_from
 from bench.browser.figures import Run
 from bench.browser.networks import CONDITIONS, SLOW, VERY_LOSSY, Condition, Wifi
 from bench.browser.pair import Browsers, Links, PairError, opened, running_browsers
@@ -25,6 +27,8 @@ from bench.browser.systems import (
     running_peerjs,
 )
 from bench.browser.table import (
+    BY_HTTP,
+    BY_HTTPS,
     COTURN_UDP,
     LENSCAST,
     PEERJS,
@@ -34,6 +38,7 @@ from bench.browser.table import (
     Results,
     tables,
 )
+from bench.browser.visits import by_way_of, key_hash, two_visits
 from bench.shared.bystanders import Bystanders
 from bench.shared.peerjs import install_peerjs
 from bench.shared.processes import StartError
@@ -48,7 +53,8 @@ _PEERJS_PORT = 9000
 
 _DESCRIPTION = """\
 Measure the pages in two real browsers, side by side with PeerJS: time to the first frame, latency,
-frame rate and freezes, with a direct connection, through relays, and on bad networks. The camera is
+frame rate and freezes, with a direct connection, through relays, and on bad networks; and the time
+that a first visit and a return visit take when the server is 20 ms away. The camera is
 noisy and its frames are numbered. Needs chromium, coturn and npm, and root for the networks. Takes
 about 6 minutes. Use an idle machine. Linux only."""
 
@@ -63,6 +69,7 @@ class Plan:
 
     Attributes
     ----------
+    visits: how many times each system is visited by a network of 20 ms each way, twice each time.
     seconds: for each run on loopback.
     link_seconds: for each run on a bad network.
     back_seconds: how long to wait for full size after a limit was removed.
@@ -73,10 +80,11 @@ class Plan:
     conditions: tuple[Condition, ...]
     link_seconds: float
     back_seconds: float
+    visits: int
 
 
-_FULL = Plan(4, 6.0, CONDITIONS, 12.0, 10.0)
-_QUICK = Plan(1, 4.0, (SLOW, VERY_LOSSY), 7.0, 5.0)
+_FULL = Plan(4, 6.0, CONDITIONS, 12.0, 10.0, 6)
+_QUICK = Plan(1, 4.0, (SLOW, VERY_LOSSY), 7.0, 5.0, 2)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -125,6 +133,7 @@ async def _fill(plan: Plan, results: Results) -> None:
         camera.write(file)
         async with async_playwright() as playwright:
             await _on_loopback(playwright, file, folder, plan, results)
+            await _by_wifi(playwright, file, folder, plan, results)
             reason = hosts.missing()
             if reason:
                 say(f"no bad networks: {reason}")
@@ -156,6 +165,36 @@ async def _on_loopback(
                 title = f"round {number + 1} of {plan.rounds}, {way}"
                 run = await _attempt(browsers, links, title, plan.seconds, results)
                 results.runs[way] += [run] if run else []
+
+
+async def _by_wifi(
+    playwright: Playwright, file: Path, folder: Path, plan: Plan, results: Results
+) -> None:
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        kit = await enter(running_lenscast(folder / "lenscast-far"))
+        peerjs = await enter(running_peerjs(folder / "peerjs-far"))
+        http, https = kit.ports
+        key = await asyncio.to_thread(key_hash, https)
+        browsers = await enter(running_browsers(playwright, file, folder, certificate=key))
+        there = urlsplit(peerjs.origin).port or 80
+        systems = {
+            BY_HTTP: (kit.links, "http", await enter(far_from(http))),
+            BY_HTTPS: (kit.links, "https", await enter(far_from(https))),
+            PEERJS: (peerjs.links, "http", await enter(far_from(there))),
+        }
+        for number in range(plan.visits + 1):
+            for system, (make, scheme, far) in systems.items():
+                title = f"visits {number} of {plan.visits}, {system}"
+                links = [by_way_of(far, make(), scheme) for _ in range(2)]
+                try:
+                    first, again = await two_visits(browsers, links, far)
+                except (PairError, PlaywrightError) as error:
+                    _failed(title, error, results)
+                    continue
+                say(f"{title}: {first.first_frame_ms:.0f} and {again.first_frame_ms:.0f} ms")
+                if number:  # The first ones warm up what all have in common.
+                    results.visits[system].append((first, again))
 
 
 async def _attempt(

@@ -43,13 +43,12 @@ class Far:
         await self.drop()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+        task = asyncio.create_task(self._connect(reader, writer))
         self._running.add(task)
         try:
-            await self._connect(reader, writer)
-        except (OSError, asyncio.CancelledError):
-            pass  # Either side may end it, and so may `drop`.
+            # Either side may end it, and so may `drop`.
+            with suppress(OSError, asyncio.CancelledError):
+                await task
         finally:
             self._running.discard(task)
             writer.close()

@@ -87,6 +87,7 @@ async def running_browsers(
     phone: Callable[..., list[str]] | None = None,
     laptop: Callable[..., list[str]] | None = None,
     trusted: str = "",
+    certificate: str = "",
 ) -> AsyncIterator[Browsers]:
     """Run two browsers, each in its own process.
 
@@ -96,6 +97,8 @@ async def running_browsers(
     folder: for small scripts.
     phone, laptop: make the command line that runs a program on that host; None for this one.
     trusted: an origin that may use the camera over plain HTTP.
+    certificate: the hash of a public key whose certificates count as valid. A browser keeps no
+        files of a server whose certificate it does not trust.
     """
     filmed = [
         "--use-fake-device-for-media-stream",
@@ -103,6 +106,7 @@ async def running_browsers(
         f"--use-file-for-fake-video-capture={camera}",
     ]
     both = [f"--unsafely-treat-insecure-origin-as-secure={trusted}"] if trusted else []
+    both += [f"--ignore-certificate-errors-spki-list={certificate}"] if certificate else []
     sender = await _launch(playwright, phone, folder / "phone", [*filmed, *both])
     try:
         receiver = await _launch(playwright, laptop, folder / "laptop", both)

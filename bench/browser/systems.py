@@ -38,6 +38,11 @@ class Lenscast:
             f"http://{host}:{said['local_port']}" if loopback else f"https://{host}:{said['port']}"
         )
 
+    @property
+    def ports(self) -> tuple[int, int]:
+        """That of plain HTTP on the loopback address, and that of HTTPS."""
+        return self._said["local_port"], self._said["port"]
+
     def links(self, transport: str = "") -> Links:
         """The pages of its room, through the relay if a transport is given."""
         query = "?relay=1" if transport else ""

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 
 from bench.browser.figures import FREEZE_FROM_SECONDS, SETTLE_SECONDS, Run, percentile
 from bench.browser.networks import SLOW, VERY_LOSSY, Condition
+from bench.browser.visits import FIRST_FRAME, STEPS, Visit
 from bench.shared import machine
 
 LENSCAST, PEERJS = "direct", "PeerJS"
 RELAY_UDP, RELAY_TCP, COTURN_UDP = "relay, UDP", "relay, TCP", "coturn, UDP"
+BY_HTTP, BY_HTTPS = "HTTP", "HTTPS"
 WAYS = (LENSCAST, RELAY_UDP, RELAY_TCP, COTURN_UDP, PEERJS)
 NEVER = "never"
 
@@ -37,6 +39,7 @@ class Results:
     Attributes
     ----------
     runs: on the loopback address, by way, in the order of the table.
+    visits: the first and the return visits, when the server is some way off, by system.
     links: on bad networks, by condition and system.
     repeated: what went wrong in runs that were repeated or left out.
     others: how many cores other processes used.
@@ -45,6 +48,9 @@ class Results:
     """
 
     runs: dict[str, list[Run]] = field(default_factory=lambda: {way: [] for way in WAYS})
+    visits: dict[str, list[tuple[Visit, Visit]]] = field(
+        default_factory=lambda: {system: [] for system in (BY_HTTP, BY_HTTPS, PEERJS)}
+    )
     links: dict[Condition, dict[str, list[LinkRun]]] = field(default_factory=dict)
     repeated: list[str] = field(default_factory=list)
     others: float = 0.0
@@ -54,7 +60,7 @@ class Results:
 
 def tables(results: Results) -> list[str]:
     """Write all tables and notes in Markdown."""
-    parts = [_loopback(results.runs)]
+    parts = [_loopback(results.runs), _visits(results.visits)]
     if results.links:
         parts.append(_links(results.links))
     parts += [_aims(results), _notes(results)]
@@ -105,6 +111,41 @@ def _loopback(runs: Mapping[str, Sequence[Run]]) -> list[str]:
     freezes = " | ".join(str(sum(run.freezes for run in found)) for found in runs.values())
     lines.append(f"| freezes, all runs together | {freezes} | |")
     return lines
+
+
+def _visits(visits: Mapping[str, Sequence[tuple[Visit, Visit]]]) -> list[str]:
+    lines = [
+        "| 20 ms away, ms after opening the sender page | "
+        + " | ".join(visits)
+        + " | HTTP / PeerJS | HTTPS / PeerJS |",
+        "|---|" + "---:|" * (len(visits) + 2),
+    ]
+    for index, visit in enumerate(("first visit", "return visit")):
+        each = {system: [pair[index] for pair in pairs] for system, pairs in visits.items()}
+        for step in (*STEPS, FIRST_FRAME):
+            values = [_step(found, step) for found in each.values()]
+            ratios = " | ".join(_ratio(value, values[-1]) for value in values[:-1])
+            shown = " | ".join(_shown(value, ".0f") for value in values)
+            lines.append(f"| {visit}: {step} | {shown} | {ratios} |")
+        spreads = " | ".join(_spread([v.first_frame_ms for v in found]) for found in each.values())
+        lines.append(f"| {visit}: first frame, from to | {spreads} | | |")
+        sizes = " | ".join(_visited_sizes(found) for found in each.values())
+        lines.append(f"| {visit}: size of the first frame | {sizes} | | |")
+    return lines
+
+
+def _step(visits: Sequence[Visit], step: str) -> float:
+    times = [visit.steps[step] for visit in visits if step in visit.steps]
+    return statistics.median(times) if times else math.nan
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{min(values):.0f}–{max(values):.0f}" if values else "–"
+
+
+def _visited_sizes(visits: Sequence[Visit]) -> str:
+    found = sorted({visit.size for visit in visits}, reverse=True)
+    return ", ".join(f"{width}x{height}" for width, height in found) or "–"
 
 
 def _links(links: Mapping[Condition, Mapping[str, Sequence[LinkRun]]]) -> list[str]:
@@ -212,6 +253,12 @@ def _notes(results: Results) -> list[str]:
             "frozen (totalFreezesDuration), from its first frame on."
         ),
     ]
+    lines.append(
+        "- 20 ms away: a TCP proxy in front of all that the phone loads and of its signaling. It "
+        "delays each direction by 20 ms, and connecting by 40 ms; media goes directly. Medians of "
+        f"{max(map(len, results.visits.values()))} phones, the systems taking turns. A return "
+        "visit finds the files that the browser has kept, and no open connection."
+    )
     if results.links:
         lines.append(
             f"- Bad networks: one run of {on_network:g} s for each system, in network namespaces. "

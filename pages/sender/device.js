@@ -11,7 +11,8 @@ export class Device {
   #model = "";
 
   constructor() {
-    void this.#ask();
+    /** Settles once the browser has told the model, or has said that it does not. */
+    this.asked = this.#ask();
   }
 
   /**

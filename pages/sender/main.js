@@ -21,21 +21,24 @@ import { Room } from "./room.js";
 
 /** How long it takes to encode and send the first picture once there is a connection, in milliseconds. */
 const FIRST_PICTURE = 200;
+/** How long the server waits for a browser that takes its time to tell the phone's model, in milliseconds. */
+const MODEL = 50;
 /** How long the rest of the page waits for the first picture at most, in milliseconds. */
 const HEAD_START = 900;
 
 const presets = readPresets();
 const choice = firstChoice(presets);
 const begun = takeBegun();
+const device = new Device();
 const room = new Room({
   // An insecure page only hands the link on to the secure one.
   link: window.isSecureContext ? takeLink() : readFragment(location.hash),
-  device: new Device(),
+  device,
   begun,
   relayOnly: new URLSearchParams(location.search).get("relay") === "1",
 });
 if (window.isSecureContext) {
-  room.signaling.open();
+  void Promise.race([device.asked, pause(MODEL)]).then(() => room.signaling.open());
 }
 load({ presets, choice, room, opening: openPermitted() });
 

@@ -42,10 +42,10 @@ export class Room {
    * @param {object} options
    * @param {{ room?: string, key?: string }} options.link
    * @param {{ name?: string }} options.device its name is asked for at each registration
-   * @param {import("../lib/page/begun.js").Begun} options.begun
+   * @param {import("../lib/page/begun.js").Begun} [options.begun]
    * @param {boolean} options.relayOnly
    */
-  constructor({ link, device, begun, relayOnly }) {
+  constructor({ link, device, begun = {}, relayOnly }) {
     this.signaling = new Signaling(
       {
         role: "sender",

@@ -26,10 +26,8 @@ export class WebSocketTransport {
     socket.onopen = handlers.opened;
     socket.onmessage = ({ data }) => handlers.message(data);
     socket.onclose = ({ code, reason }) => handlers.closed(code, reason);
-    if (socket.readyState === WebSocket.OPEN) {
-      handlers.opened();
-    } else if (socket.readyState === WebSocket.CLOSED) {
-      handlers.closed(1006, "");
+    if (this.#begun) {
+      catchUp(this.#begun, handlers);
     }
   }
 
@@ -49,6 +47,19 @@ export class WebSocketTransport {
       this.#socket.close();
       this.#socket = null;
     }
+  }
+}
+
+/**
+ * Tell what has happened before anybody listened.
+ * @param {WebSocket} socket
+ * @param {TransportHandlers} handlers
+ */
+function catchUp({ readyState }, handlers) {
+  if (readyState === WebSocket.OPEN) {
+    handlers.opened();
+  } else if (readyState === WebSocket.CLOSED) {
+    handlers.closed(1006, "");
   }
 }
 
