@@ -1,9 +1,10 @@
 /**
- * Notices what connections take seconds to report: this device is on another network, or a receiver has stopped
- * answering. Loaded after the first picture.
+ * Notices what connections take seconds to report, or never do: this device is on another network, a receiver has
+ * stopped answering, or there may be a better way to it. Loaded after the first picture.
  */
 
 import { watchNetwork } from "../lib/page/network.js";
+import { Detours } from "./detour.js";
 
 /** @typedef {import("./receivers.js").Receivers} Receivers */
 
@@ -32,6 +33,7 @@ export class SenderWatch {
   #moved;
   /** @type {WeakMap<RTCPeerConnection, Traffic>} */
   #traffic = new WeakMap();
+  #detours = new Detours();
 
   /**
    * @param {Receivers} receivers
@@ -46,21 +48,27 @@ export class SenderWatch {
 
   async #look() {
     const live = this.#receivers.live();
-    const silent = await Promise.all(live.map(({ connection }) => this.#isSilent(connection)));
+    const reports = await Promise.all(live.map(({ connection }) => connection.getStats()));
+    const now = performance.now();
+    const silent = live.map(({ connection }, i) => this.#isSilent(connection, reports[i], now));
     if (silent.length > 0 && silent.every(Boolean)) {
       this.#moved();
     } else {
-      live.filter((_, index) => silent[index]).forEach(({ id }) => this.#receivers.repair(id));
+      const detour = live.map(({ connection }, i) =>
+        this.#detours.isDue(connection, reports[i], now),
+      );
+      live.filter((_, i) => silent[i] || detour[i]).forEach(({ id }) => this.#receivers.repair(id));
     }
   }
 
   /**
    * @param {RTCPeerConnection} connection
-   * @returns {Promise<boolean>} whether it should be repaired now
+   * @param {RTCStatsReport} report
+   * @param {number} now in milliseconds
+   * @returns {boolean} whether it should be repaired now
    */
-  async #isSilent(connection) {
-    const { received, sent } = read(await connection.getStats());
-    const now = performance.now();
+  #isSilent(connection, report, now) {
+    const { received, sent } = read(report);
     const before = this.#traffic.get(connection);
     if (!before || received !== before.received) {
       const repaired = before?.repaired ?? -Infinity;

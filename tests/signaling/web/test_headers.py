@@ -1,5 +1,8 @@
 """The security headers on every answer."""
 
+import base64
+import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -74,6 +77,19 @@ def test_a_host_header_cannot_write_into_the_policy() -> None:
     policy = headers.security_headers("evil.example; script-src *")["Content-Security-Policy"]
     assert "evil" not in policy
     assert "connect-src 'self';" in policy
+
+
+async def test_the_one_script_within_a_page_is_allowed_by_its_hash(tmp_path: Path) -> None:
+    """In the page for phones, and nowhere else; nothing else inline is."""
+    async with running_server(Config(), tmp_path) as server:
+        _code, found, body = await ask(server.local_port, request("/sender"))
+        (script,) = re.findall(r"<script>([^<]*)</script>", body.decode())
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"script-src 'self' 'sha256-{digest}';" in found["content-security-policy"]
+        for path in ("/receiver", "/viewer", "/nothing"):
+            _code, found, body = await ask(server.local_port, request(path))
+            assert "script-src 'self';" in found["content-security-policy"]
+            assert b"<script>" not in body
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1:8443", "[2001:db8::1]:8443", "laptop.local"])
