@@ -120,7 +120,7 @@ async def _of_own_server(options: Options) -> AsyncIterator[tuple[Receiver, Conf
     try:
         await server.start()
     except SetupError as error:
-        raise SetupError(f"{error} In Python: lenscast.open(port=0, local_port=0)") from error
+        raise SetupError(f"{error} In Python: lenscast.open(port=0, local_port=0).") from error
 
     def show() -> None:
         if not options.get("quiet", False):
@@ -155,10 +155,16 @@ def _settings(options: Options) -> Config:
     settings = config.load(Path(file)) if file else Config()
     server = settings.server
     if (port := options.get("port")) is not None:
-        server = dataclasses.replace(server, port=port)
+        server = dataclasses.replace(server, port=_port(port))
     if (local_port := options.get("local_port")) is not None:
-        server = dataclasses.replace(server, local_port=local_port)
+        server = dataclasses.replace(server, local_port=_port(local_port))
     return dataclasses.replace(settings, server=server)
+
+
+def _port(number: int) -> int:
+    if not 0 <= number <= 65535:
+        raise SetupError(f"{number} is not a port: use a number from 0 to 65535.")
+    return number
 
 
 def _context(link: str, ca_file: str | Path | None) -> ssl.SSLContext | None:
