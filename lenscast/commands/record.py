@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lenscast.commands.links import duration
 from signaling import serve
 from signaling.setup_error import SetupError
+from turn.tasks import report_death
 
 if TYPE_CHECKING:
     from lenscast.frames.recorder import Recorder
@@ -95,7 +96,8 @@ async def _record(arguments: argparse.Namespace) -> int:
             name="Recorder",
         ) as camera:
             recorder = Recorder(camera, arguments.out)
-            showing = asyncio.create_task(_show(recorder))
+            showing = asyncio.create_task(_show(recorder), name="line of progress")
+            showing.add_done_callback(report_death)
             try:
                 await recorder.run(stopping, arguments.duration)
             finally:

@@ -83,7 +83,11 @@ class Camera:
     def phones(self) -> Mapping[str, Received]:
         """Who is in the room, by id: `name`, `width`, `height`, how many `frames` have come and
         how many of them were `skipped`, and the `state` that the phone shows."""
-        return dict(self._camera.phones)
+
+        async def copy() -> dict[str, Received]:
+            return dict(self._camera.phones)  # In its own thread, where nothing changes meanwhile.
+
+        return {} if self.closed else self._thread.run(copy())
 
     @property
     def presets(self) -> Mapping[str, Preset]:
@@ -118,6 +122,10 @@ class Camera:
                 if sender is None or self._lost == "raise":
                     raise
                 return
+            except (ConnectionEnded, RuntimeError):
+                if self.closed:  # By another thread, while this one waited.
+                    return
+                raise
             yield frame
 
     def ask(self, **settings: Any) -> None:

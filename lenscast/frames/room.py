@@ -33,8 +33,8 @@ class Options(TypedDict, total=False):
     config: the server's YAML file, as for `lenscast --config`. Only where a server is started.
     port, local_port: the server's ports, as for `lenscast --port` and `--local-port`. Only where
         a server is started.
-    ca_file: the certificate authority of a server on another computer, as a PEM file. That of this
-        user's own server is known.
+    ca_file: the certificate authority of a server on another computer, as PEM or DER, such as the
+        file that its page /trust offers. That of this user's own server is known.
     name: what the phone is told of this program, at most 64 characters.
     relay_only: connect through a TURN relay only.
     quiet: print neither links nor QR code to standard error.
@@ -176,7 +176,9 @@ def _context(link: str, ca_file: str | Path | None) -> ssl.SSLContext | None:
         own = tls.ca_certificate(state_folder.locate())
         context.load_verify_locations(cadata=own.decode())
     if ca_file is not None:
-        context.load_verify_locations(cafile=ca_file)
+        given = Path(ca_file).read_bytes()
+        is_pem = given.lstrip().startswith(b"-----BEGIN")
+        context.load_verify_locations(cadata=given.decode() if is_pem else given)
     return context
 
 

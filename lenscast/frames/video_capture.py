@@ -98,18 +98,18 @@ class VideoCapture:
             _POS_FRAMES: time and number of the last frame that was read. _BUFFERSIZE: 1.
         """
         if propId in (FRAME_WIDTH, FRAME_HEIGHT):
-            return self._size()[propId - FRAME_WIDTH]
+            return float(self._size()[propId - FRAME_WIDTH])
         if propId == FPS:
             return self._frame_rate()
         if propId == BUFFERSIZE:
-            return 1
+            return 1.0
         if self._grabbed is None or self._first is None:
-            return 0
+            return 0.0
         known = {
             POS_MSEC: 1000 * (self._grabbed.time - self._first),
             POS_FRAMES: self._grabbed.number + 1,
         }
-        return known.get(propId, 0)
+        return float(known.get(propId, 0))
 
     def set(self, propId: int, value: float) -> bool:
         """Ask the phone for another size or frame rate.

@@ -90,6 +90,17 @@ async def test_what_goes_wrong_is_raised_where_it_is_waited_for(tmp_path: Path) 
         await apart(lambda: Camera(server.receiver_link, quiet=True))
 
 
+async def test_a_loop_ends_when_another_thread_closes_the_camera(tmp_path: Path) -> None:
+    """Also where it waits for a phone that is not there."""
+    async with room(tmp_path) as (server, _link):
+        camera = await apart(lambda: lenscast.open(server.receiver_link, quiet=True))
+        waiting = asyncio.create_task(apart(lambda: list(camera)))
+        await asyncio.sleep(0)
+        await apart(camera.close)
+        assert await waiting == []
+        assert camera.phones == {}
+
+
 async def test_a_camera_that_is_dropped_is_closed(tmp_path: Path) -> None:
     """As files are: a loop that is left needs no `with`."""
     async with room(tmp_path) as (server, link), phone(link):
