@@ -98,6 +98,7 @@ LAYERS: list[set[str]] = [
         "lenscast.peers.picture",
         "lenscast.peers.tasks",
         "lenscast.peers.encoder",
+        "lenscast.peers.prompt_buffer",
         "lenscast.peers.ice",
         "lenscast.peers.frame_size",
         "lenscast.peers.description",
