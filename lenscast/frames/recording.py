@@ -24,9 +24,10 @@ _VP8 = {
     "qmin": "4",
     "qmax": "56",
 }
-# A fragment, or a cluster, is written when the next one begins, and needs nothing after it.
+# A fragment, or a cluster in Matroska, begins with each picture that needs no other one. It is
+# written when the next one begins, and plays without anything that comes later.
 _FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
-_CLUSTERS = {"cluster_time_limit": "1000", "flush_packets": "1"}
+_CLUSTERS = {"flush_packets": "1"}
 
 _Choice = tuple[str, dict[str, str], dict[str, str]]
 FORMATS: dict[str, _Choice] = {
