@@ -3,46 +3,26 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
-import av
-from av.video.codeccontext import VideoCodecContext
 from playwright.async_api import Playwright
 
 from lenscast.frames.camera import AsyncCamera
 from lenscast.frames.frame import Frame
 from signaling.server import SignalingServer
 from tests.browser.pages import Pages, launch, phase
-from tests.lenscast.numbered_picture import Pattern, read_number
+from tests.lenscast.numbered_picture import read_number, write_camera
 
 SECONDS = 40.0
-WIDTH, HEIGHT = 640, 360
 RATE = 30
 """Frames a second: Chromium plays every Motion JPEG file at this rate, and begins it again."""
 LOOP = 20 * RATE
 
 
-def write_camera(path: Path) -> None:
-    """A file that Chromium plays as its camera."""
-    encoder = av.CodecContext.create("mjpeg", "w")
-    assert isinstance(encoder, VideoCodecContext)
-    encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuvj420p"
-    encoder.framerate = Fraction(RATE)
-    encoder.time_base = 1 / encoder.framerate
-    pattern = Pattern(WIDTH, HEIGHT)
-    with path.open("wb") as file:
-        for number in range(LOOP):
-            frame = pattern.draw(number).reformat(format="yuvj420p")
-            frame.pts = number
-            for packet in encoder.encode(frame):
-                file.write(bytes(packet))
-
-
 @asynccontextmanager
 async def phone(playwright: Playwright, server: SignalingServer, file: Path) -> AsyncIterator[None]:
-    write_camera(file)
+    write_camera(file, 640, 360, LOOP)
     browser = await launch(playwright, f"--use-file-for-fake-video-capture={file}")
     pages = Pages(browser)
     try:
