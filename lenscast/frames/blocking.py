@@ -37,7 +37,7 @@ class Camera:
     SetupError: no server can be started here, or it is not clear which one to join.
     Refusal: the server does not let this program in.
     ConnectionError: the server cannot be reached.
-    ValueError: it is not a link of a receiver or a viewer.
+    ValueError: it is not a link of a receiver or a viewer, or there is no such format or option.
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class Camera:
         **options: Unpack[Options],
     ) -> None:
         self._lost = lost
-        self._thread = LoopThread("lenscast")
         self._camera = AsyncCamera(link, format=format, lost=lost, timeout=timeout, **options)
+        self._thread = LoopThread("lenscast")
         self._close = weakref.finalize(self, _close, self._thread, self._camera)
         try:
             self._thread.run(self._camera.__aenter__())

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
-from typing import Any, Literal, Self, Unpack
+from typing import Any, Literal, Self, Unpack, get_args
 
 from lenscast.frames.frame import Format, Frame, PhoneLost
 from lenscast.frames.room import Options, joined
@@ -14,6 +14,17 @@ from lenscast.peers.signaling import NORMAL, ConnectionEnded
 from signaling.config import Preset
 
 Lost = Literal["wait", "raise"]
+
+
+def _check(what: str, given: str, known: tuple[str, ...]) -> None:
+    """Refuse what is not known; not everybody checks types.
+
+    Raises
+    ------
+    ValueError: it is none of these.
+    """
+    if given not in known:
+        raise ValueError(f"{given!r} is no {what} of a camera: use one of {', '.join(known)}.")
 
 
 class AsyncCamera:
@@ -31,6 +42,10 @@ class AsyncCamera:
         (45 s), and no other one is there: "wait" for the next one, or "raise" PhoneLost.
     timeout: how many seconds to wait for a frame at most; None: as long as it takes.
     options: as `lenscast.frames.room.Options` lists them.
+
+    Raises
+    ------
+    ValueError: there is no such format or option.
     """
 
     def __init__(
@@ -42,6 +57,10 @@ class AsyncCamera:
         timeout: float | None = None,
         **options: Unpack[Options],
     ) -> None:
+        _check("format", format, get_args(Format))
+        _check("lost", lost, get_args(Lost))
+        for name in options:
+            _check("option", name, tuple(Options.__annotations__))
         self._joining = joined(link, options)
         self._format = format
         self._lost = lost

@@ -252,6 +252,13 @@ def test_a_number_other_than_0_is_no_phone() -> None:
         VideoCapture(1)
 
 
+@pytest.mark.parametrize("wrong", [{"format": "bgr"}, {"lost": "stop"}, {"prot": 9443}])
+def test_what_is_misspelt_is_refused(wrong: dict[str, Any]) -> None:
+    """Before anything is started; the error lists what there is."""
+    with pytest.raises(ValueError, match="use one of"):
+        lenscast.open(**wrong)
+
+
 def test_a_server_that_cannot_start_leaves_no_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
