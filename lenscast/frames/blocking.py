@@ -54,7 +54,7 @@ class Camera:
         self._thread = LoopThread("lenscast")
         self._close = weakref.finalize(self, _close, self._thread, self._camera)
         try:
-            self._thread.run(self._camera.__aenter__())
+            self._thread.run(self._camera.__aenter__)
         except BaseException:
             self._close()
             raise
@@ -87,7 +87,7 @@ class Camera:
         async def copy() -> dict[str, Received]:
             return dict(self._camera.phones)  # In its own thread, where nothing changes meanwhile.
 
-        return {} if self.closed else self._thread.run(copy())
+        return {} if self.closed else self._thread.run(copy)
 
     @property
     def presets(self) -> Mapping[str, Preset]:
@@ -108,7 +108,7 @@ class Camera:
         ConnectionEnded: the connection to the server is over, or this camera is closed.
         """
         self._require_open()
-        return self._thread.run(self._camera.read(sender))
+        return self._thread.run(lambda: self._camera.read(sender))
 
     def frames(self, sender: str | None = None) -> Iterator[Frame]:
         """Each newest frame until this camera is closed; parameters and errors are those of `read`.
@@ -141,12 +141,12 @@ class Camera:
         ConnectionEnded: the connection to the server is over, or this camera is closed.
         """
         self._require_open()
-        self._thread.run(self._camera.ask(**settings))
+        self._thread.run(lambda: self._camera.ask(**settings))
 
     def size(self) -> tuple[int, int]:
         """Width and height in pixels of the newest frame, once one has come; it is not taken."""
         self._require_open()
-        return self._thread.run(self._camera.size())
+        return self._thread.run(self._camera.size)
 
     def close(self) -> None:
         """Leave the room, and stop the server that was started. Twice is harmless."""
@@ -161,6 +161,6 @@ def _close(thread: LoopThread, camera: AsyncCamera) -> None:
     try:
         # Whoever reads no more need not be told that the server has ended before.
         with contextlib.suppress(ConnectionError):
-            thread.run(camera.__aexit__(None, None, None))
+            thread.run(lambda: camera.__aexit__(None, None, None))
     finally:
         thread.close()

@@ -2,8 +2,9 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 LOOK_SECONDS = 0.5
@@ -31,8 +32,13 @@ class LoopThread:
         self._thread.start()
         self._begun.wait()
 
-    def run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+    def run(self, work: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
         """Run something in the thread, and wait for its result.
+
+        Parameters
+        ----------
+        work: called in the thread. A coroutine that was made here could be left unused when an
+            interrupt comes before the thread has it.
 
         Raises
         ------
@@ -40,28 +46,42 @@ class LoopThread:
         BaseException: what the work raises, or what interrupts waiting for it, such as
             KeyboardInterrupt; the work is then cancelled.
         """
-        if self._loop is None or self._loop.is_closed():
-            work.close()
-            raise self._ended()
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        done: concurrent.futures.Future[_Result] = concurrent.futures.Future()
+        tasks: list[asyncio.Task[_Result]] = []
+
+        def start() -> None:
+            if done.set_running_or_notify_cancel():
+                tasks.append(asyncio.ensure_future(work()))
+                tasks[0].add_done_callback(lambda task: _hand_over(task, done))
+
         try:
-            while True:
-                concurrent.futures.wait([future], LOOK_SECONDS)
-                if future.done():
-                    return future.result()
+            self._call(start)
+            while not concurrent.futures.wait([done], LOOK_SECONDS).done:
                 if not self._thread.is_alive():
-                    work.close()
                     raise self._ended()
+            return done.result()
         except concurrent.futures.CancelledError:
             raise self._ended() from self._death
-        finally:
-            future.cancel()
+        except BaseException:
+            if not done.done() and not done.cancel():
+                with contextlib.suppress(RuntimeError):
+                    self._call(lambda: tasks[0].cancel())
+            raise
 
     def close(self) -> None:
         """End the thread, and what still runs in it. Twice is harmless."""
-        if self._loop is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
+        with contextlib.suppress(RuntimeError):
+            self._call(lambda: self._stop.set())
         self._thread.join(CLOSE_SECONDS)
+
+    def _call(self, function: Callable[[], object]) -> None:
+        """Call something in the thread soon; RuntimeError where that has ended."""
+        try:
+            if self._loop is None:
+                raise self._ended()
+            self._loop.call_soon_threadsafe(function)
+        except RuntimeError as error:  # Its event loop is closed.
+            raise self._ended() from error
 
     def _run(self) -> None:
         try:
@@ -81,3 +101,12 @@ class LoopThread:
         error = RuntimeError("The thread that receives frames has ended.")
         error.__cause__ = self._death
         return error
+
+
+def _hand_over(task: "asyncio.Task[_Result]", done: "concurrent.futures.Future[_Result]") -> None:
+    if task.cancelled():
+        done.set_exception(concurrent.futures.CancelledError())
+    elif (error := task.exception()) is not None:
+        done.set_exception(error)
+    else:
+        done.set_result(task.result())

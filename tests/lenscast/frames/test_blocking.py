@@ -131,18 +131,18 @@ def test_whoever_waits_is_told_when_the_thread_dies() -> None:
 
     def wait() -> None:
         try:
-            thread.run(idle())
+            thread.run(idle)
         except RuntimeError as error:
             told.append(error)
 
     waiting = threading.Thread(target=wait)
     waiting.start()
     with pytest.raises((RuntimeError, SystemExit)):
-        thread.run(die())
+        thread.run(die)
     waiting.join(SECONDS)
     assert len(told) == 1
     with pytest.raises(RuntimeError, match="has ended"):
-        thread.run(idle())
+        thread.run(idle)
     thread.close()
 
 
