@@ -44,6 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "this computer cannot see it (default: the lenscast that runs here, or a new one)",
     )
     parser.add_argument(
+        "--ca-file",
+        metavar="FILE",
+        type=Path,
+        help="the certificate authority of a server on another computer, from its page /trust",
+    )
+    parser.add_argument(
         "--config", metavar="FILE", type=Path, help="the same as for lenscast serve"
     )
     parser.add_argument("--port", type=int, help="the same as for lenscast serve")
@@ -90,6 +96,7 @@ async def _record(arguments: argparse.Namespace) -> int:
     try:
         async with AsyncCamera(
             sys.stdin.readline().strip() if arguments.link == "-" else arguments.link,
+            ca_file=arguments.ca_file,
             config=arguments.config,
             port=arguments.port,
             local_port=arguments.local_port,

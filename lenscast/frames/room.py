@@ -25,6 +25,12 @@ from signaling.transport.local import LocalTransport
 log = logging.getLogger(__name__)
 
 
+NOT_TRUSTED = (
+    "The server's certificate is not trusted here. Download lenscast-ca.crt from its page /trust, "
+    "and give that file: ca_file in Python, --ca-file on the command line."
+)
+
+
 class Options(TypedDict, total=False):
     """Where the room is, and how to join it; each may be left out.
 
@@ -104,7 +110,13 @@ async def _of_link(link: str, options: Options) -> AsyncIterator[tuple[Receiver,
         relay_only=options.get("relay_only", False),
         ssl_context=_context(link, options.get("ca_file")),
     )
-    async with receiver:
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(receiver)
+        except ConnectionError as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise ConnectionError(NOT_TRUSTED) from error
+            raise
         if receiver.invite and not options.get("quiet", False):
             code = qr.terminal(receiver.invite, colour=sys.stderr.isatty())
             sys.stderr.write(f"\n  Phone   {receiver.invite}\n\n{code}\n\n")

@@ -1,6 +1,7 @@
 """The phone as a camera for programs with an event loop: real frames over a real server."""
 
 import asyncio
+import ssl
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from lenscast.frames.camera import AsyncCamera
 from lenscast.frames.frame import Frame, PhoneLost
 from lenscast.peers.signaling import ConnectionEnded
-from signaling.host import state_folder
+from signaling.host import state_folder, tls
 from signaling.setup_error import SetupError
 from tests.lenscast.frames.phone import SECONDS, number, own_folder, phone, room
 from tests.ports import free_ports
@@ -204,6 +205,29 @@ async def test_it_starts_a_server_of_its_own_and_prints_the_code(
     assert not list(state_folder.locate().glob("control-*"))
     with pytest.raises(ConnectionEnded):
         await camera.read()
+
+
+@pytest.mark.parametrize("known", ["PEM", "DER", "own", "not"])
+async def test_a_server_is_trusted_by_the_authority_that_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: str
+) -> None:
+    """By the file that was given, as its trust page offers it, or as this user's own server."""
+    own_folder(monkeypatch, tmp_path)
+    folder = state_folder.locate() if known == "own" else tmp_path / "other"
+    async with room(folder) as (server, link), phone(link):
+        pem = tls.ca_certificate(folder).decode()
+        file = tmp_path / "ca"
+        file.write_bytes(pem.encode() if known == "PEM" else ssl.PEM_cert_to_DER_cert(pem))
+        ca_file = file if known in ("PEM", "DER") else None
+        secure = server.link(server.public_origin(), "receiver", server.room)
+        assert secure.startswith("https:")
+        if known == "not":
+            with pytest.raises(ConnectionError, match=r"lenscast-ca\.crt"):
+                async with AsyncCamera(secure, quiet=True):
+                    pass
+            return
+        async with AsyncCamera(secure, ca_file=ca_file, quiet=True) as camera:
+            assert await take(camera, 1)
 
 
 async def test_a_port_that_is_taken_is_said_in_a_sentence(
