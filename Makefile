@@ -13,7 +13,8 @@ LOWEST_TESTS := tests/test_versions.py tests/test_private_parts.py tests/turn/te
   tests/turn/test_checks.py tests/signaling/test_config.py tests/signaling/test_metrics.py \
   tests/signaling/test_server.py tests/signaling/host tests/signaling/transport/test_framing.py \
   tests/signaling/transport/test_transports.py tests/signaling/web tests/lenscast/peers/test_encoder.py \
-  tests/lenscast/peers/test_ice.py tests/lenscast/peers/test_sender.py
+  tests/lenscast/peers/test_ice.py tests/lenscast/peers/test_sender.py \
+  tests/lenscast/peers/test_prompt_buffer.py tests/lenscast/frames
 
 .PHONY: run test lowest lint format lock bench screenshots wheel clean help
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import signaling
-from lenscast.commands import links, put_out, rotate
+from lenscast.commands import links, put_out, record, rotate
 from signaling import serve
 from signaling.host import addresses
 from signaling.setup_error import SetupError
@@ -17,7 +17,7 @@ from turn import coturn
 
 @dataclass(frozen=True)
 class _Operation:
-    """A command that asks the server that runs."""
+    """A command for the server that runs, or for its room."""
 
     name: str
     help: str
@@ -28,6 +28,16 @@ class _Operation:
 
 
 _OPERATIONS = (
+    _Operation(
+        "record",
+        "record the phone's picture into a file",
+        "Record the phone's picture into a file, without its sound. This joins the lenscast\n"
+        "that runs on this computer, or starts one and shows the QR code. Ctrl-C finishes\n"
+        "the file. If the phone leaves, recording goes on once it is back.",
+        record.EXAMPLE,
+        record.add_arguments,
+        record.run,
+    ),
     _Operation(
         "room",
         "make another room on the running server, and print its links",

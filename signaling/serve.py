@@ -139,14 +139,14 @@ def _set_up_logging(level: str) -> None:
 
 async def _serve(settings: Config, arguments: argparse.Namespace) -> None:
     stopping = asyncio.Event()
-    _on_signals(stopping)
+    stop_on_signals(stopping)
     folder = state_folder.locate()
     server = SignalingServer(settings, folder)
     await server.start()
 
     def announce() -> None:
         if not arguments.json:
-            _announce(server, sys.stdout)
+            print_links(server, sys.stdout)
 
     control = ControlSocket(folder, server.local_port, Operations(server, announce).answer)
     phones = UsbPhones(server.local_port)
@@ -185,7 +185,8 @@ def _check(server: SignalingServer, folder: Path) -> asyncio.Task[None]:
     return doctor.watch(server, folder)
 
 
-def _on_signals(stopping: asyncio.Event) -> None:
+def stop_on_signals(stopping: asyncio.Event) -> None:
+    """Set the event on Ctrl-C and SIGTERM."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         try:
@@ -205,7 +206,8 @@ def _summary(server: SignalingServer) -> dict[str, str | int]:
     }
 
 
-def _announce(server: SignalingServer, out: TextIO) -> None:
+def print_links(server: SignalingServer, out: TextIO) -> None:
+    """Print the links and the QR code."""
     lines = [
         "",
         f"  Phone   {server.sender_link}",

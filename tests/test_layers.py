@@ -91,12 +91,14 @@ LAYERS: list[set[str]] = [
         "lenscast.peers.websocket",
         "lenscast.peers.roster",
         "lenscast.peers.memory",
+        "lenscast.peers.arrival",
     },
     {
         "lenscast.peers.signaling",
         "lenscast.peers.picture",
         "lenscast.peers.tasks",
         "lenscast.peers.encoder",
+        "lenscast.peers.prompt_buffer",
         "lenscast.peers.ice",
         "lenscast.peers.frame_size",
         "lenscast.peers.description",
@@ -108,14 +110,25 @@ LAYERS: list[set[str]] = [
     {"lenscast.peers.sender", "lenscast.peers.receiver", "lenscast.peers.participant"},
     {"lenscast.peers"},
     {"lenscast.commands.running", "lenscast.commands.tables"},
+    {
+        "lenscast.frames.frame",
+        "lenscast.frames.loop_thread",
+        "lenscast.frames.recording",
+        "lenscast.frames.room",
+    },
+    {"lenscast.frames.camera"},
+    {"lenscast.frames.blocking", "lenscast.frames.recorder"},
+    {"lenscast.frames.video_capture"},
     {"lenscast.commands.links", "lenscast.commands.put_out", "lenscast.commands.rotate"},
+    {"lenscast.commands.record"},
     {"lenscast.cli"},
     {"lenscast.__main__"},
+    {"lenscast"},
 ]
 PACKAGES = {"turn", "signaling", "lenscast"}
 FOLDERS = (
-    PACKAGES
-    | {"lenscast.commands"}
+    (PACKAGES - {"lenscast"})
+    | {"lenscast.commands", "lenscast.frames"}
     | {f"signaling.{name}" for name in ("host", "room", "room_types", "transport", "web")}
 )
 """Folders whose __init__.py holds nothing but a sentence."""
@@ -160,9 +173,10 @@ def test_a_module_imports_only_what_stands_left_of_it(module: str) -> None:
 
 
 def test_serving_imports_no_media_library() -> None:
-    """`python -m signaling` and `lenscast` serve with neither aiortc nor av imported."""
+    """`python -m signaling` and `lenscast` serve with neither aiortc nor av imported, and so does
+    a program that imports `lenscast` before it needs anything of it."""
     code = (
-        "import sys, signaling.serve, lenscast.cli; "
+        "import sys, signaling.serve, lenscast.cli; lenscast.cli._parser(); dir(lenscast); "
         "print({'aiortc', 'av', 'numpy'} & set(sys.modules))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -29,6 +29,7 @@ PLACES = {
     "lenscast/peers/connection.py": {"aioice", "aiortc"},
     "lenscast/peers/ice.py": {"aioice", "aiortc"},
     "lenscast/peers/encoder.py": {"aiortc"},
+    "lenscast/peers/prompt_buffer.py": {"aiortc"},
     "signaling/transport/framing.py": {"tornado"},
     "signaling/web/open_streams.py": {"tornado"},
 }

@@ -20,6 +20,7 @@ from aiortc import (
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 
 from lenscast.peers import frame_size
+from lenscast.peers.prompt_buffer import PromptBuffer
 
 UNDECODED = 32
 """How many encoded frames wait for the decoder: a second of video."""
@@ -122,6 +123,8 @@ class GuardedConnection(RTCPeerConnection):
         sender: Any = transceiver.sender
         lost = receiver._RTCRtpReceiver__decoder_error
         receiver._RTCRtpReceiver__decoder_queue = _Undecoded(lost)
+        if transceiver.kind == "video":
+            receiver._RTCRtpReceiver__jitter_buffer = PromptBuffer()
         self._guard_reports(receiver, receiver._RTCRtpReceiver__rtcp_exited)
         self._guard_reports(sender, sender._RTCRtpSender__rtcp_exited)
         return transceiver

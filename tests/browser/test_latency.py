@@ -8,18 +8,16 @@ receiver's screen.
 import re
 import statistics
 from collections.abc import AsyncIterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import pytest
 import pytest_asyncio
 from playwright.async_api import Page, Playwright
 
 from signaling.server import SignalingServer
 from tests.browser.pages import Pages, figure, launch, phase
-from tests.lenscast.numbered_picture import Pattern
+from tests.lenscast.numbered_picture import write_camera
 
 FRAMES = 300
 CLOSE_MS = 40
@@ -78,28 +76,11 @@ HIDE_CAPTURE_TIME = """(() => {
 })();"""
 
 
-def write_camera(path: Path, frames: int = FRAMES) -> None:
-    """Write numbered frames as Motion JPEG, which Chromium plays in a loop, 30 a second."""
-    pattern = Pattern(1280, 720)
-    encoder = av.CodecContext.create("mjpeg", "w")
-    assert isinstance(encoder, av.VideoCodecContext)
-    encoder.width, encoder.height, encoder.pix_fmt = 1280, 720, "yuvj420p"
-    encoder.time_base = Fraction(1, 30)
-    with path.open("wb") as file:
-        for number in range(frames):
-            frame = pattern.draw(number).reformat(format="yuvj420p")
-            frame.pts = number
-            for packet in encoder.encode(frame):
-                file.write(bytes(packet))
-        for packet in encoder.encode(None):
-            file.write(bytes(packet))
-
-
 @pytest_asyncio.fixture
 async def numbered(playwright: Playwright, tmp_path: Path) -> AsyncIterator[Pages]:
     """Pages of a browser whose camera shows numbered frames."""
     camera = tmp_path / "numbers.mjpeg"
-    write_camera(camera)
+    write_camera(camera, 1280, 720, FRAMES)
     browser = await launch(
         playwright,
         "--use-fake-device-for-media-stream",

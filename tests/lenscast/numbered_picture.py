@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -172,6 +173,21 @@ def write_video(path: Path, frames: int, rate: int = 25, codec: str = "libx264")
             container.mux(stream.encode(pattern.draw(number)))
         container.mux(stream.encode())
     return path
+
+
+def write_camera(path: Path, width: int, height: int, frames: int) -> None:
+    """The made picture as Motion JPEG, which Chromium plays as a camera in a loop, 30 a second."""
+    encoder = av.CodecContext.create("mjpeg", "w")
+    assert isinstance(encoder, av.VideoCodecContext)
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuvj420p"
+    encoder.time_base = Fraction(1, 30)
+    pattern = Pattern(width, height)
+    with path.open("wb") as file:
+        for number in range(frames):
+            frame = pattern.draw(number).reformat(format="yuvj420p")
+            frame.pts = number
+            file.write(b"".join(bytes(packet) for packet in encoder.encode(frame)))
+        file.write(b"".join(bytes(packet) for packet in encoder.encode()))
 
 
 def _bits(number: int) -> list[int]:

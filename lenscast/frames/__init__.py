@@ -1,0 +1,1 @@
+"""The phone as a camera for Python: its newest frames, and files of them."""
