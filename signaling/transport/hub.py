@@ -334,7 +334,8 @@ class Hub:
             connection.outbox.end(DISMISSED, dismissal.reason)
 
     def _send(self, connection: Connection, message: ServerMessage) -> None:
-        if not connection.outbox.put(messages.encode(message), lasting=False):
+        text = messages.encode(message)
+        if not connection.outbox.pass_on(text) and not connection.outbox.put(text, lasting=False):
             self._cut_off_slow(connection)
 
     def _cut_off_slow(self, connection: Connection) -> None:
