@@ -40,10 +40,9 @@ class PeerInfo:
 
 @wired
 class Invite:
-    """The link that brings another peer into this room, and its QR code as an SVG document."""
+    """The link that brings another peer into this room."""
 
     url: str = wire(fields.text(4096), secret=True)
-    qr: str = wire(fields.text(MAX_FROM_SERVER), secret=True)
 
 
 _PEER_INFO = Layout(PeerInfo)
