@@ -6,9 +6,11 @@ that knows the private parts of Tornado's WebSockets.
 """
 
 import asyncio
+from types import TracebackType
+from typing import Any, Protocol, cast
 
 from tornado.util import _websocket_mask
-from tornado.websocket import WebSocketProtocol13, _WebSocketDelegate, _WebSocketParams
+from tornado.websocket import WebSocketHandler, WebSocketProtocol13
 
 from signaling.transport.direct_stream import DirectStream
 
@@ -30,6 +32,33 @@ _HEADER_BYTES = {126: 4, 127: 10}
 _PING = b"\x89\x00"
 
 
+class Client(Protocol):
+    """Who is told what comes, as Tornado calls it."""
+
+    def on_message(self, message: str | bytes) -> None:
+        """A message has come."""
+
+    def on_ping(self, data: bytes) -> None:
+        """A ping has come, and was answered."""
+
+    def on_pong(self, data: bytes) -> None:
+        """A pong has come."""
+
+    def on_ws_connection_close(
+        self, close_code: int | None = None, close_reason: str | None = None
+    ) -> None:
+        """The connection is closed, by whichever side; None: no close frame has come."""
+
+    def log_exception(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        """One of the other methods has failed."""
+
+
 class StrictProtocol(WebSocketProtocol13):
     """The server's end of a WebSocket, which says why it fails (RFC 6455 7.1.7).
 
@@ -41,16 +70,16 @@ class StrictProtocol(WebSocketProtocol13):
 
     stream: DirectStream
 
-    def __init__(self, handler: _WebSocketDelegate, params: _WebSocketParams) -> None:
+    def __init__(self, handler: WebSocketHandler, params: Any) -> None:
         super().__init__(handler, mask_outgoing=False, params=params)
         self._unread = bytearray()
         self._needed = 2  # Bytes of the next frame without which there is nothing to do.
         self._pieces: bytearray | None = None
         self._pieces_opcode = _TEXT
 
-    def serve(self, client: _WebSocketDelegate) -> None:
+    def serve(self, client: Client) -> None:
         """Give what comes to another one than who has made the handshake, and who may go."""
-        self.handler = client
+        self.handler = cast(WebSocketHandler, client)
 
     def send(self, text: str) -> "asyncio.Future[None] | None":
         """Send a message; see `DirectStream.send`."""

@@ -21,8 +21,8 @@ from signaling.transport.outbox import Ending
 log = logging.getLogger(__name__)
 
 FRAME_FACTOR = 4
-"""How many times the message limit Tornado takes before it closes with 1009: up to there the
-client gets an error message and keeps its connection."""
+"""How many times the message limit is taken before the connection is closed with 1009: up to there
+the client gets an error message and keeps its connection."""
 
 _CONTROL_FRAME_BYTES = 4096  # What pings, pongs and the close frame may add to one message.
 _CLOSE_REASON_BYTES = 123  # RFC 6455 5.5: a control frame carries 125 bytes, 2 are the code.
