@@ -42,6 +42,8 @@ class Metrics:
             ["type"],
             registry=self._registry,
         )
+        # Looking a label up takes longer than counting.
+        self._of_type: dict[str, Counter] = {}
         self._refusals = Counter(
             "lenscast_refusals",
             "Messages and connections that were refused, by error code.",
@@ -71,7 +73,10 @@ class Metrics:
 
     def received(self, type: str) -> None:  # noqa: A002 - the name of the field
         """Count a message of this type that was understood."""
-        self._messages.labels(type).inc()
+        counter = self._of_type.get(type)
+        if counter is None:
+            counter = self._of_type[type] = self._messages.labels(type)
+        counter.inc()
 
     def refused(self, code: str) -> None:
         """Count a message or a connection that was refused with this code."""

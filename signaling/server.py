@@ -21,7 +21,7 @@ import signaling
 from signaling import log_lines
 from signaling.audit import Audit
 from signaling.config import Config
-from signaling.host import addresses, qr, state_folder, tls
+from signaling.host import addresses, state_folder, tls
 from signaling.host.audit_file import AuditFile
 from signaling.host.journal import Journal
 from signaling.link_maker import ANY_ADDRESS, LinkMaker, is_loopback, usual_type
@@ -50,8 +50,6 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 5.0
 STOP_SECONDS = 1.0
-QR_CODES = 100
-"""How many invitations' codes are kept, each about 2 KiB."""
 
 
 class SignalingServer:
@@ -87,8 +85,6 @@ class SignalingServer:
         )
         self._seals = Seals(secret)
         self.rooms = self._make_rooms(self._seals)
-        # Drawing one takes ten times as long as everything else that a registration needs.
-        self._qr_code = functools.lru_cache(maxsize=QR_CODES)(qr.svg)
         guard = Guard(config.limits)
         self.hub = Hub(self.rooms, config.limits, guard, self.metrics, audit=self._audit)
         self._made: dict[str, RoomType] = {}
@@ -342,8 +338,7 @@ class SignalingServer:
     def _invite(self, kind: RoomType, role: str, room: str, origin: str) -> Invite:
         if self.config.server.public_url or is_loopback(origin):
             origin = self.public_origin()
-        link = self.link(origin, role, room, kind)
-        return Invite(link, self._qr_code(link))
+        return Invite(self.link(origin, role, room, kind))
 
     def _make_context(self) -> ssl.SSLContext | None:
         server = self.config.server

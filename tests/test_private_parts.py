@@ -21,6 +21,7 @@ from aioice.turn import TurnTransport
 from aiortc import RTCPeerConnection
 from aiortc.codecs.vpx import Vp8Encoder
 from tornado.iostream import IOStream
+from tornado.util import _websocket_mask
 from tornado.websocket import WebSocketProtocol13
 
 ROOT = Path(__file__).parent.parent
@@ -30,6 +31,7 @@ PLACES = {
     "lenscast/peers/ice.py": {"aioice", "aiortc"},
     "lenscast/peers/encoder.py": {"aiortc"},
     "lenscast/peers/prompt_buffer.py": {"aiortc"},
+    "signaling/transport/direct_stream.py": {"tornado"},
     "signaling/transport/framing.py": {"tornado"},
     "signaling/web/open_streams.py": {"tornado"},
 }
@@ -123,11 +125,12 @@ def said(library: str, what: str, where: str) -> str:
 
 
 def test_tornado_s_websocket() -> None:
-    """Tornado calls the methods that the stricter WebSocket replaces, and keeps the mask."""
+    """Tornado calls the methods that the stricter WebSocket replaces, and has those it calls."""
     where = "signaling/transport/framing.py"
     for name, takes in (
-        ("_receive_frame", ["self"]),
+        ("_receive_frame_loop", ["self"]),
         ("_handle_message", ["self", "opcode", "data"]),
+        ("_run_callback", ["self", "callback", "args", "kwargs"]),
         ("_abort", ["self"]),
     ):
         method = getattr(WebSocketProtocol13, name, None)
@@ -135,8 +138,28 @@ def test_tornado_s_websocket() -> None:
         parameters = list(inspect.signature(method).parameters)
         assert parameters == takes, said("tornado", f"{name} takes {parameters}", where)
     source = inspect.getsource(WebSocketProtocol13)
-    for name in ("self._frame_mask = ", "self._receive_frame()", "self._handle_message("):
+    for name in ("await self._receive_frame_loop()", "on_ws_connection_close(self.close_code"):
         assert name in source, said("tornado", f"WebSocketProtocol13 lacks {name}", where)
+    masked = _websocket_mask(b"\x01\x02\x03\x04", b"abcde")
+    assert masked == b"````d", said("tornado", "_websocket_mask", where)
+
+
+async def test_tornado_s_reads() -> None:
+    """A stream reads in a method that one that is handed over replaces, and calls while somebody
+    reads."""
+    where = "signaling/transport/direct_stream.py"
+    source = inspect.getsource(IOStream._handle_events)
+    assert "self._handle_read()" in source, said("tornado", "IOStream._handle_events", where)
+    near, far = socket.socketpair()
+    stream = IOStream(near)
+    try:
+        waiting = asyncio.ensure_future(stream.read_bytes(1, partial=True))
+        assert not waiting.done()
+        what = "IOStream.reading while a read waits"
+        assert stream.reading(), said("tornado", what, where)
+    finally:
+        stream.close()
+        far.close()
 
 
 async def test_tornado_s_stream() -> None:

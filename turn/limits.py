@@ -1,5 +1,6 @@
 """The limits of the embedded relay, a token bucket, and what one address counts as."""
 
+import functools
 import ipaddress
 from dataclasses import dataclass
 
@@ -73,6 +74,7 @@ class TokenBucket:
         return True
 
 
+@functools.lru_cache(maxsize=1024)
 def counted_as(address: str) -> str:
     """The key under which an address is counted.
 

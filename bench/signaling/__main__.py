@@ -183,8 +183,8 @@ def _notes(plan: _Plan, figures: Sequence[Figures]) -> list[str]:
         f"load generator, sends a heartbeat every {HEARTBEAT_SECONDS:g} s."
     )
     set_up = (
-        "A session is set up by two connections, a registration on each (with TURN credentials, "
-        "and an invitation's QR code for the receiver; PeerJS has neither), an offer and an answer."
+        "A session is set up by two connections, a registration on each (with TURN credentials "
+        "and links for others, which PeerJS does not have), an offer and an answer."
     )
     limited = ", ".join(
         f"{f.title} ({f.set_ups.busy:.0%})" for f in figures if f.set_ups.busy < _SATURATED

@@ -36,6 +36,9 @@ export class InviteCard {
   #invitations = {};
   /** @type {Guest} */
   #guest = "phone";
+  /** @type {Map<string, string>} the addresses of the pictures of the codes, by link */
+  #codes = new Map();
+  #shown = "";
 
   constructor() {
     this.#choice.addEventListener("change", ({ target }) => {
@@ -71,19 +74,14 @@ export class InviteCard {
   }
 
   /** @param {Invite} invite */
-  #show({ url, qr }) {
+  #show({ url }) {
     const { title, lead, network, code } = TEXTS[this.#guest];
     text(byId("same-network", HTMLElement), network);
     text(byId("waiting-title", HTMLElement), title);
     text(byId("invite-lead-text", HTMLElement), lead);
-    const image = byId("qr", HTMLImageElement);
-    const source = `data:image/svg+xml,${encodeURIComponent(qr)}`;
-    if (image.src !== source) {
-      image.src = source;
-      image.alt = code;
-    }
-    show(image, true);
-    this.#link.href = url;
+    this.#shown = this.#link.href = url;
+    byId("qr", HTMLImageElement).alt = code;
+    void this.#showCode(url);
     text(this.#link, url);
     show(byId("link-row", HTMLElement), true);
     const trust = byId("trust", HTMLAnchorElement);
@@ -92,6 +90,25 @@ export class InviteCard {
     const local = isLocal(new URL(url));
     show(byId("same-network", HTMLElement), local);
     show(byId("certificate", HTMLElement), local && url.startsWith("https:"));
+  }
+
+  /**
+   * The server draws the code, on demand. Until it is there, or if it cannot be had, the link alone is shown: never
+   * the code of another one.
+   * @param {string} url
+   */
+  async #showCode(url) {
+    const image = byId("qr", HTMLImageElement);
+    show(image, this.#codes.has(url));
+    const source = this.#codes.get(url) ?? (await draw(url));
+    if (source === null || this.#shown !== url) {
+      return;
+    }
+    this.#codes.set(url, source);
+    if (image.src !== source) {
+      image.src = source;
+    }
+    show(image, true);
   }
 
   /** Show it over the video, to add another phone. */
@@ -117,4 +134,17 @@ function isLocal({ hostname }) {
   return (
     isAddress || !hostname.includes(".") || /\.(local|lan|internal|home\.arpa)$/.test(hostname)
   );
+}
+
+/**
+ * @param {string} url
+ * @returns {Promise<string | null>} the address of a picture of its QR code; null if there is none now
+ */
+async function draw(url) {
+  try {
+    const answer = await fetch("/api/qr", { method: "POST", body: url });
+    return answer.ok ? `data:image/svg+xml,${encodeURIComponent(await answer.text())}` : null;
+  } catch {
+    return null;
+  }
 }

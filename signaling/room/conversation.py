@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from signaling.room.deliveries import Outcome
+from signaling.room.deliveries import Delivery, Outcome
 from signaling.room.messages import (
     Answer,
     ClientMessage,
@@ -17,6 +17,7 @@ from signaling.room.messages import (
     Say,
     State,
     Time,
+    forwarded,
 )
 from signaling.room.refusal import Code, Refusal
 from signaling.room.room import Peer, each, offers
@@ -51,7 +52,8 @@ def route(peer: Peer, message: Routed, max_candidates: int) -> list[Outcome]:
     _count_candidates(peer, message, max_candidates)
     if isinstance(message, State) and message.to is None:
         peer.state = message.state if _is_small(message.state) else None
-    return list(each(targets, dataclasses.replace(message, to=None, from_=peer.id)))
+    passed_on = forwarded(message, peer.id)
+    return [Delivery(target.id, passed_on) for target in targets]
 
 
 def say(peer: Peer, message: Say, at: float) -> list[Outcome]:

@@ -83,12 +83,14 @@ def candidate(value: Any, sizes: Sizes) -> Mapping[str, Any] | None:
     index = given.get("sdpMLineIndex")
     read = {
         "candidate": line,
-        "sdpMid": _optional(given, "sdpMid", MAX_TOKEN, sizes),
+        "sdpMid": _optional(given, "sdpMid", _mid, sizes),
         "sdpMLineIndex": None if index is None else _line_index(index, sizes),
     }
     # With it a candidate from before an ICE restart can be told apart.
-    fragment = _optional(given, "usernameFragment", 256, sizes)
-    return read if fragment is None else {**read, "usernameFragment": fragment}
+    fragment = _optional(given, "usernameFragment", _fragment, sizes)
+    if fragment is not None:
+        read["usernameFragment"] = fragment
+    return read
 
 
 def mapping(value: Any, _sizes: Sizes) -> Mapping[str, Any]:
@@ -128,18 +130,21 @@ def number(value: Any, _sizes: Sizes) -> float:
     return value
 
 
-def _optional(given: Mapping[str, Any], name: str, limit: int, sizes: Sizes) -> str | None:
+def _optional(given: Mapping[str, Any], name: str, read: Read, sizes: Sizes) -> Any:
     value = given.get(name)
-    return None if value is None else text(limit)(value, sizes)
+    return None if value is None else read(value, sizes)
 
 
+_mid = text()
+_fragment = text(256)
 _line_index = whole(65535)
 
 
 def _sized(value: Any, limit: int, code: Code, what: str) -> str:
     if not isinstance(value, str):
         raise Wrong("text")
-    if len(value.encode("utf-8", "surrogatepass")) > limit:
+    size = len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
+    if size > limit:
         raise Refusal(code, f"{what} is over the limit of {limit} bytes.")
     return value
 
@@ -204,6 +209,10 @@ class Layout(Generic[M]):
             )
             for f in dataclasses.fields(kind)  # type: ignore[arg-type]
         )
+        self._said_by = {
+            sayer: tuple(f for f in self._fields if f.says in ("both", sayer))
+            for sayer in ("client", "server")
+        }
 
     def read(self, values: Mapping[str, Any], sizes: Sizes, *, sayer: str, what: str) -> M:
         """Build the message from JSON values.
@@ -218,14 +227,12 @@ class Layout(Generic[M]):
         Refusal: with the codes missing-field, bad-field, sdp-too-large or candidate-too-large.
         """
         read: dict[str, Any] = {}
-        for f in self._fields:
-            if f.says not in ("both", sayer):
-                continue
-            if f.name not in values:
+        for f in self._said_by[sayer]:
+            value = values.get(f.name, MISSING)
+            if value is MISSING:
                 if f.required:
                     raise Refusal(Code.MISSING_FIELD, f'The message "{what}" lacks "{f.name}".')
                 continue
-            value = values[f.name]
             if value is None and not f.required and not f.null:
                 continue
             try:
@@ -235,9 +242,14 @@ class Layout(Generic[M]):
                 raise Refusal(Code.BAD_FIELD, sentence) from wrong
         return self._kind(**read)
 
-    def write(self, message: M) -> dict[str, Any]:
-        """The message as JSON values. None and False are left out, except where null may be."""
-        written: dict[str, Any] = {}
+    def write(self, message: M, what: str | None = None) -> dict[str, Any]:
+        """The message as JSON values. None and False are left out, except where null may be.
+
+        Parameters
+        ----------
+        what: its type, if that is to stand in front.
+        """
+        written: dict[str, Any] = {} if what is None else {"type": what}
         for f in self._fields:
             value = getattr(message, f.attribute)
             if (value is None or value is False) and not f.null:

@@ -4,10 +4,12 @@ Owns the shape of every message, not its meaning: `rooms` decides who may say wh
 Pure: no socket, no clock.
 """
 
+import dataclasses
+import functools
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from signaling.room import fields
 from signaling.room.fields import Layout, Sizes, Wrong, wire, wired
@@ -40,10 +42,9 @@ class PeerInfo:
 
 @wired
 class Invite:
-    """The link that brings another peer into this room, and its QR code as an SVG document."""
+    """The link that brings another peer into this room."""
 
     url: str = wire(fields.text(4096), secret=True)
-    qr: str = wire(fields.text(MAX_FROM_SERVER), secret=True)
 
 
 _PEER_INFO = Layout(PeerInfo)
@@ -349,6 +350,11 @@ _SERVER_ALONE = frozenset(
 _CLIENT_ALONE = frozenset(kind.type for kind in (Register, SetDocument, End))
 
 
+# The first field of each; `to` and `from_` are the others.
+_CARRIED = {kind.type: dataclasses.fields(kind)[0].name for kind in get_args(Routed)}
+_sizes = functools.lru_cache(maxsize=16)(Sizes)
+
+
 def size(text: str | bytes) -> int:
     """How many bytes a message has, as UTF-8."""
     if isinstance(text, bytes) or text.isascii():
@@ -376,7 +382,7 @@ def parse(
             Code.MESSAGE_TOO_LARGE, f"The message is over the limit of {max_message} bytes."
         )
     kind, values = _open(text, but=_SERVER_ALONE)
-    sizes = Sizes(max_sdp, max_candidate)
+    sizes = _sizes(max_sdp, max_candidate)
     return _LAYOUTS[kind].read(values, sizes, sayer="client", what=kind)  # type: ignore[no-any-return]
 
 
@@ -399,13 +405,19 @@ def encode(message: ClientMessage | ServerMessage) -> str:
     ------
     ValueError: a number in it is not finite, for which JSON has no word.
     """
-    body = {"type": message.type, **_LAYOUTS[message.type].write(message)}
-    return json.dumps(body, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(_LAYOUTS[message.type].write(message, message.type))
+
+
+def forwarded(message: Routed, from_: str) -> Routed:
+    """The message as the server passes it on: with whom it is from, and not whom it is to."""
+    return type(message)(getattr(message, _CARRIED[message.type]), None, from_)
 
 
 def _open(text: str | bytes, *, but: frozenset[str]) -> tuple[str, Mapping[str, Any]]:
     try:
-        values = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        if isinstance(text, bytes):
+            text = text.decode(json.detect_encoding(text), "surrogatepass")
+        values = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise Refusal(Code.BAD_JSON, "The message is not JSON.") from error
     if not isinstance(values, dict):
@@ -454,3 +466,7 @@ def _finite(digits: str) -> float:
     if not math.isfinite(number):
         raise ValueError(digits)
     return number
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)

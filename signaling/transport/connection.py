@@ -50,8 +50,9 @@ class Allowance:
 class Connection:
     """One client. Made by `Hub.connect`, held by its transport.
 
-    A transport sends what `outbox.get()` gives, in order, until that is an `Ending`; then it
-    closes the client's end with the code and reason of it. It needs nothing else from here.
+    A transport sends what `outbox.get()` gives, or `take` once it is told of it (`read_by`), in
+    order, until that is an `Ending`; then it closes the client's end with the code and reason of
+    it. It needs nothing else from here.
 
     Attributes
     ----------

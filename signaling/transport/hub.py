@@ -128,13 +128,14 @@ class Hub:
         """Take one message from a client; whatever is wrong with it is told to that client."""
         if connection.outbox.ended or not self._is_current(connection):
             return
+        now = self._clock()
         message = None
         try:
-            message = self._read(connection, text)
+            message = self._read(connection, text, now)
             if isinstance(message, Register):
-                self._register(connection, message)
+                self._register(connection, message, now)
             else:
-                outcomes = self._rooms.receive(connection.peer_id, message, self._clock())
+                outcomes = self._rooms.receive(connection.peer_id, message, now)
                 if not self._deliver(outcomes, connection.peer_id):
                     raise Refusal(Code.TOO_MUCH_WAITING, _TOO_MUCH)
         except Refusal as refusal:
@@ -218,8 +219,10 @@ class Hub:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._drained.wait(), patience)
 
-    def _read(self, connection: Connection, text: str | bytes) -> messages.ClientMessage:
-        connection.allowance.spend(messages.size(text), self._clock())
+    def _read(
+        self, connection: Connection, text: str | bytes, now: float
+    ) -> messages.ClientMessage:
+        connection.allowance.spend(messages.size(text), now)
         message = messages.parse(
             text,
             max_message=self._limits.message_bytes,
@@ -229,8 +232,7 @@ class Hub:
         self._metrics.received(message.type)
         return message
 
-    def _register(self, connection: Connection, message: Register) -> None:
-        now = self._clock()
+    def _register(self, connection: Connection, message: Register, now: float) -> None:
         try:
             joined = self._rooms.register(
                 connection.peer_id,
@@ -334,7 +336,8 @@ class Hub:
             connection.outbox.end(DISMISSED, dismissal.reason)
 
     def _send(self, connection: Connection, message: ServerMessage) -> None:
-        if not connection.outbox.put(messages.encode(message), lasting=False):
+        text = messages.encode(message)
+        if not connection.outbox.pass_on(text) and not connection.outbox.put(text, lasting=False):
             self._cut_off_slow(connection)
 
     def _cut_off_slow(self, connection: Connection) -> None:

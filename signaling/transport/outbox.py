@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -50,6 +49,14 @@ class _Waiting(NamedTuple):
     about: About | None
 
 
+def _nowhere(_text: str) -> bool:
+    return False
+
+
+def _nobody() -> None:
+    pass
+
+
 class Outbox:
     """A queue of messages with a limit on their number and on their bytes.
 
@@ -66,6 +73,21 @@ class Outbox:
     clock: seconds of a clock that never jumps.
     """
 
+    __slots__ = (
+        "_all",
+        "_clock",
+        "_ending",
+        "_max_bytes",
+        "_max_messages",
+        "_more",
+        "_own_bytes",
+        "_send",
+        "_shares",
+        "_taken_at",
+        "_waiting",
+        "_wake",
+    )
+
     def __init__(
         self, max_messages: int, max_bytes: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
@@ -73,13 +95,15 @@ class Outbox:
         self._max_bytes = max_bytes
         self._more = _Share()
         self._clock = clock
-        self._waiting: deque[_Waiting] = deque()
+        # Not a deque, which takes ten times the memory while nothing waits.
+        self._waiting: list[_Waiting] = []
         self._shares: dict[str, _Share] = {}
         self._all = _Share()  # Of all sources together.
         self._own_bytes = 0  # Of the server itself.
         self._taken_at = clock()
         self._ending: Ending | None = None
-        self._changed = asyncio.Event()
+        self._send: Callable[[str], bool] = _nowhere
+        self._wake: Callable[[], None] = _nobody
 
     @property
     def ended(self) -> bool:
@@ -90,6 +114,26 @@ class Outbox:
     def size(self) -> int:
         """How many bytes wait."""
         return self._all.bytes + self._own_bytes
+
+    def read_by(self, send: Callable[[str], bool], wake: Callable[[], None]) -> None:
+        """Have a transport told of what comes, in place of its waiting in `get`.
+
+        Parameters
+        ----------
+        send: sends a message at once. False: it cannot now, and the message was not sent.
+        wake: something waits for `take`.
+        """
+        self._send, self._wake = send, wake
+
+    def pass_on(self, text: str) -> bool:
+        """Hand a message to the client at once. False: something waits before it, or its transport
+        cannot send now; then it has to be put here."""
+        return (
+            not self._waiting
+            and self._ending is None
+            and len(text) <= self._max_bytes
+            and self._send(text)
+        )
 
     def put(
         self,
@@ -120,7 +164,7 @@ class Outbox:
             if not self._waiting:
                 self._taken_at = self._clock()
             self._append(_Waiting(text, lasting, source, share, about))
-            self._changed.set()
+            self._wake()
         return True
 
     def stalled(self, seconds: float) -> bool:
@@ -146,7 +190,7 @@ class Outbox:
                 share = None if source is None else self._shares.get(source) or _Share()
                 self._append(waiting._replace(share=share))
         other.clear()
-        self._changed.set()
+        self._wake()
 
     def clear(self) -> None:
         """Drop all that waits."""
@@ -165,16 +209,21 @@ class Outbox:
     def end(self, code: int, reason: str) -> None:
         """Nothing more is added; the connection closes once what waits is sent."""
         self._ending = self._ending or Ending(code, reason)
-        self._changed.set()
+        self._wake()
 
     async def get(self) -> str | Ending:
-        """The next message, or how to close when there are no more."""
-        while not self._waiting:
-            if self._ending is not None:
-                return self._ending
-            self._changed.clear()
-            await self._changed.wait()
-        waiting = self._waiting.popleft()
+        """The next message, or how to close when there are no more; waits for one of the two."""
+        while (item := self.take()) is None:
+            changed = asyncio.Event()
+            self._wake = changed.set
+            await changed.wait()
+        return item
+
+    def take(self) -> str | Ending | None:
+        """The next message, or how to close when there are no more; None while nothing waits."""
+        if not self._waiting:
+            return self._ending
+        waiting = self._waiting.pop(0)
         if self._waiting:
             self._taken_at = self._clock()
         self._count_out(waiting)
@@ -191,7 +240,7 @@ class Outbox:
             return False
         dropped = [waiting for waiting in self._waiting if waiting.about in outdated]
         if dropped:
-            self._waiting = deque(w for w in self._waiting if w.about not in outdated)
+            self._waiting = [w for w in self._waiting if w.about not in outdated]
             for waiting in dropped:
                 self._count_out(waiting)
         return any(waiting.about == (newest.peer_id, News.CAME) for waiting in dropped)

@@ -109,8 +109,10 @@ class Post:
 
     def _put(self, delivery: Delivery, text: str) -> None:
         peer_id = delivery.peer_id
-        source, lasting = _nature(delivery.message)
         connection = self._connections.get(peer_id)
+        if connection is not None and connection.outbox.pass_on(text):
+            return
+        source, lasting = _nature(delivery.message)
         if connection is None:
             kept = not lasting or peer_id not in self._away or self._away.put(peer_id, text, source)
             if not kept and source is not None:

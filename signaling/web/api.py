@@ -1,8 +1,10 @@
-"""POST /api/rooms: makes a room and answers with its links.
+"""POST /api/rooms: makes a room and answers with its links. POST /api/qr: draws a QR code.
 
-For programs on this computer, and for whoever shows the key of somebody who leads a room.
+Rooms are for programs on this computer, and for whoever shows the key of somebody who leads a room.
 """
 
+import asyncio
+import functools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -10,9 +12,11 @@ from typing import Any
 from tornado.routing import Rule
 from tornado.web import RequestHandler, url
 
+from signaling.host import qr
 from signaling.room.refusal import Code, Refusal
 from signaling.transport.guard import Guard
 from signaling.web.hosts import is_local
+from signaling.web.pace import Pace
 
 MakeRoom = Callable[[str | None], dict[str, Any]]
 """Makes a room of the kind with this name, or of the usual kind; gives its code and links. Raises
@@ -20,6 +24,12 @@ MakeRoom = Callable[[str | None], dict[str, Any]]
 
 Leads = Callable[[str, str], bool]
 """Whether (room, key) are those of somebody who leads a room."""
+
+MAX_QR_TEXT = 256
+QR_CODES = 100
+"""How many codes are kept, each about 2 KiB."""
+QR_CODES_PER_SECOND = 10
+"""Of each address. Drawing one takes 2 to 10 ms."""
 
 _STATUS = {
     Code.SERVER_FULL: 503,
@@ -51,7 +61,8 @@ def routes(
         "refused": refused,
         "now": now,
     }
-    return [url("/api/rooms", RoomsHandler, arguments)]
+    codes = {"pace": Pace(QR_CODES_PER_SECOND), "now": now}
+    return [url("/api/rooms", RoomsHandler, arguments), url("/api/qr", CodeHandler, codes)]
 
 
 class RoomsHandler(RequestHandler):
@@ -101,6 +112,39 @@ class RoomsHandler(RequestHandler):
             "Rooms are made on the computer that runs lenscast, or with the key of a host: send it "
             'as "Authorization: Bearer ROOM.KEY".',
         )
+
+
+class CodeHandler(RequestHandler):
+    """POST /api/qr with a text as its body: its QR code.
+
+    Not GET: the text is a link, and a key does not stand in an address.
+    """
+
+    def initialize(self, pace: Pace, now: Callable[[], float]) -> None:
+        """Tornado's constructor: what the routing table gives."""
+        self._pace = pace
+        self._now = now
+
+    async def post(self) -> None:
+        """Answer with an SVG document; 400 for what is no short text, 429 for too much at once."""
+        self.set_header("Cache-Control", "no-store")
+        wait = self._pace.wait(self.request.remote_ip or "", self._now())
+        if wait is None:
+            self.set_status(429)
+            return
+        await asyncio.sleep(wait)
+        try:
+            text = self.request.body.decode()
+        except UnicodeDecodeError:
+            text = ""
+        if not 0 < len(text) <= MAX_QR_TEXT:
+            self.set_status(400)
+            return
+        self.set_header("Content-Type", "image/svg+xml")
+        self.finish(_drawn(text))
+
+
+_drawn = functools.lru_cache(maxsize=QR_CODES)(qr.svg)
 
 
 def _kind(body: bytes) -> str | None:

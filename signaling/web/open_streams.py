@@ -11,10 +11,11 @@ import logging
 import time
 from typing import Any
 
-from tornado.iostream import IOStream, SSLIOStream
+from tornado.iostream import SSLIOStream
 
 from signaling.config import Limits
 from signaling.room.refusal import Refusal
+from signaling.transport.direct_stream import DirectStream
 from signaling.transport.guard import Guard
 from signaling.web.hosts import Proxies
 
@@ -34,7 +35,7 @@ STALL_SECONDS = 30.0
 latest."""
 
 
-class WatchedStream(IOStream):
+class WatchedStream(DirectStream):
     """A stream that counts the bytes it has sent, and tells its owner when it is closed."""
 
     def __init__(self, *args: Any, owner: "OpenStreams", **kwargs: Any) -> None:

@@ -334,11 +334,13 @@ async def test_a_receiver_hands_out_the_link_of_a_viewer(
     receiver = await pages.receiver(server)
     await phase(receiver, "idle")
     link, code = receiver.locator("#link"), receiver.locator("#qr")
+    await expect(code).to_be_visible()
     phone = await link.inner_text(), await code.get_attribute("src")
     await receiver.get_by_role("radio", name="View only").check()
     await expect(link).to_contain_text("/viewer#")
     await expect(receiver.locator("#waiting-title")).to_have_text("Let somebody watch")
     assert await link.inner_text() == server.viewer_link
+    await expect(code).to_be_visible()
     assert await code.get_attribute("src") != phone[1]
     await receiver.get_by_role("radio", name="Phone camera").check()
     assert (await link.inner_text(), await code.get_attribute("src")) == phone

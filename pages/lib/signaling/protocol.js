@@ -13,7 +13,7 @@
 /** @typedef {"auto" | "h264" | "vp8" | "vp9" | "av1"} Codec The preferred one; VP8 is always offered as well. */
 
 /** @typedef {{ iceServers: RTCIceServer[] }} TurnConfig */
-/** @typedef {{ url: string, qr: string }} Invite A link that brings others in. `qr` is an SVG document. */
+/** @typedef {{ url: string }} Invite A link that brings others in. */
 
 /**
  * @typedef {object} PeerInfo

@@ -73,7 +73,7 @@ def class_rooms(
         keys=keys,
         turn=NoTurn(),
         unix_time=unix_time,
-        invite=lambda _kind, role, room, origin: Invite(f"{origin}/{role}#{room}", ""),
+        invite=lambda _kind, role, room, origin: Invite(f"{origin}/{role}#{room}"),
         seals=SEALS,
         started=started,
         departures=departures,

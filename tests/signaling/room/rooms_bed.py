@@ -26,7 +26,7 @@ SECRET = b"s" * 32
 
 
 def invite(_kind: RoomType, role: str, room: str, origin: str) -> Invite:
-    return Invite(f"{origin}/{role}#{room}", "<svg/>")
+    return Invite(f"{origin}/{role}#{room}")
 
 
 def open_rooms(

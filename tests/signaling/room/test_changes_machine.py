@@ -98,7 +98,7 @@ class ChangesMachine(RuleBasedStateMachine):
             keys=None,
             turn=NoTurn(),
             unix_time=lambda: self.now,
-            invite=lambda _kind, role, room, _origin: Invite(f"{role}#{room}", ""),
+            invite=lambda _kind, role, room, _origin: Invite(f"{role}#{room}"),
             seals=self.seals,
             started=self.now,
         )

@@ -49,7 +49,7 @@ def test_a_receiver_is_given_the_link_for_a_phone() -> None:
     """A receiver gets the sender's link of its room, by the address at which it came itself."""
     (welcome,) = to(join(open_rooms(), "r", "receiver", "abc"), "r")
     assert isinstance(welcome, Registered)
-    assert welcome.invite == Invite("https://here/sender#abc", "<svg/>")
+    assert welcome.invite == Invite("https://here/sender#abc")
 
 
 @pytest.mark.parametrize(("first", "second"), [("sender", "receiver"), ("receiver", "sender")])

@@ -96,7 +96,7 @@ class RoomsMachine(RuleBasedStateMachine):
             keys=None,
             turn=self.turn,
             unix_time=lambda: self.now,
-            invite=lambda _kind, role, room, origin: Invite(f"{origin}/{role}#{room}", "<svg/>"),
+            invite=lambda _kind, role, room, origin: Invite(f"{origin}/{role}#{room}"),
             seals=self.seals,
             started=START - age,
         )

@@ -271,4 +271,4 @@ def test_an_invite_is_made_for_the_address_of_the_new_connection() -> None:
     rooms = a_pair()
     message = Register("receiver", resume=token("r", "receiver"))
     joined = rooms.register("x", message, NOW, origin="https://there")
-    assert joined.registered.invite == Invite("https://there/sender#default", "<svg/>")
+    assert joined.registered.invite == Invite("https://there/sender#default")

@@ -18,7 +18,7 @@ def welcome(
     return Welcome(
         turn or NoTurn(),
         lambda: unix,
-        lambda kind, role, room, origin: Invite(f"{origin} {kind.name} {role} {room}", ""),
+        lambda kind, role, room, origin: Invite(f"{origin} {kind.name} {role} {room}"),
         SEALS,
         limits or {},
     )
@@ -70,8 +70,8 @@ def test_a_role_that_invites_is_given_a_link() -> None:
     leader, member = seat(room, "l", "leader"), seat(room, "m", "member")
     leader.origin = "https://here"
     answer = welcome().registered(leader, resumed=False)
-    assert answer.invite == Invite(f"https://here classroom member {ROOM}", "")
-    assert answer.invites == {"leader": Invite(f"https://here classroom leader {ROOM}", "")}
+    assert answer.invite == Invite(f"https://here classroom member {ROOM}")
+    assert answer.invites == {"leader": Invite(f"https://here classroom leader {ROOM}")}
     answer = welcome().registered(member, resumed=False)
     assert (answer.invite, answer.invites) == (None, None)
 

@@ -243,14 +243,14 @@ async def test_frames_that_are_no_messages(
 ) -> None:
     """Frames that no limit counts still take no more than their turn."""
     frames = 0
-    receive = framing.StrictProtocol._receive_frame
+    take = framing.StrictProtocol._take_frame
 
-    async def counted(self: framing.StrictProtocol) -> None:
+    def counted(self: framing.StrictProtocol) -> bool:
         nonlocal frames
-        await receive(self)
         frames += 1
+        return take(self)
 
-    monkeypatch.setattr(framing.StrictProtocol, "_receive_frame", counted)
+    monkeypatch.setattr(framing.StrictProtocol, "_take_frame", counted)
     async with (
         running_server(settings(), tmp_path) as server,
         pair(server) as both,

@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import ssl
 import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -102,9 +103,11 @@ class Socket:
 
 
 @contextlib.asynccontextmanager
-async def opened(server: SignalingServer) -> AsyncIterator[Socket]:
+async def opened(
+    server: SignalingServer, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Socket]:
     """A socket after its handshake, made by hand."""
-    async with raw(server.local_port) as connection:
+    async with raw(server.port if tls else server.local_port, ssl=tls) as connection:
         key = base64.b64encode(os.urandom(16)).decode()
         connection.send(
             f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -183,6 +186,21 @@ async def test_a_message_may_come_byte_by_byte(
             socket.send(bytes([byte]))
             await asyncio.sleep(0)
         assert (await socket.message())["type"] == "registered"
+
+
+async def test_many_messages_may_come_at_once_by_tls(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All of those in one record are taken, however many, and one that takes several records."""
+    async with beside_another(tmp_path, caplog) as server:
+        trusting = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+        async with opened(server, trusting) as socket:
+            times = [json.dumps({"type": "time", "sent": n}).encode() for n in range(200)]
+            padded = times[-1] + b" " * 60_000
+            socket.send(frame(TEXT, REGISTER), *(frame(TEXT, time) for time in times))
+            socket.send(frame(TEXT, padded))
+            assert (await socket.message())["type"] == "registered"
+            assert [(await socket.message())["sent"] for _ in range(201)] == [*range(200), 199]
 
 
 async def test_a_pong_that_nobody_asked_for_is_passed_over(

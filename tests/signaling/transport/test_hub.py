@@ -60,7 +60,7 @@ class TestBed:
             keys=keys,
             turn=NoTurn(),
             unix_time=lambda: self.now,
-            invite=lambda _kind, role, _room, origin: Invite(f"{origin}/{role}", "<svg/>"),
+            invite=lambda _kind, role, _room, origin: Invite(f"{origin}/{role}"),
             seals=Seals(b"s" * 32),
             started=NOW - 1000,
         )

@@ -228,3 +228,30 @@ async def test_taking_over_wakes_a_reader_that_waits() -> None:
     old.put("a")
     new.take_over(old)
     assert await asyncio.wait_for(waiting, 20) == "a"
+
+
+async def test_a_message_is_passed_on_at_once_where_nothing_waits() -> None:
+    """A transport that can send gets it; else it waits, and so does everything after it."""
+    sent: list[str] = []
+    ready = [True]
+    outbox = Outbox(10, 5)
+    assert not outbox.pass_on("a")  # Nobody sends.
+
+    def send(text: str) -> bool:
+        sent.extend([text] if ready[0] else [])
+        return ready[0]
+
+    outbox.read_by(send, lambda: None)
+    assert outbox.pass_on("b")
+    assert not outbox.pass_on("too long")
+    ready[0] = False
+    assert not outbox.pass_on("c")
+    assert outbox.put("c")
+    ready[0] = True
+    assert not outbox.pass_on("d")
+    assert outbox.take() == "c"
+    assert outbox.take() is None
+    outbox.end(1000, "")
+    assert not outbox.pass_on("e")
+    assert outbox.take() == Ending(1000, "")
+    assert sent == ["b"]

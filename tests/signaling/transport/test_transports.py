@@ -100,8 +100,7 @@ async def test_a_link_opens_its_room(tmp_path: Path, transport: Transport) -> No
                 registered = await peer.register(parts.role, room=parts.room, key=parts.key)
                 assert (registered["role"], registered["room"]) == (parts.role, server.room)
                 if parts.role == "receiver":
-                    assert registered["invite"]["url"] == server.sender_link
-                    assert registered["invite"]["qr"].startswith("<svg")
+                    assert registered["invite"] == {"url": server.sender_link}
 
 
 @pytest.mark.parametrize("key", [None, "", "wrong"])

@@ -18,7 +18,7 @@ from signaling.config import Server as ServerSettings
 from signaling.config import Turn as TurnSettings
 from signaling.room.links import read_link
 from signaling.server import SignalingServer
-from signaling.transport.websocket import SocketHandler
+from signaling.transport.framing import StrictProtocol
 from tests.running_server import running_server
 from tests.signaling.transport.client import Client, client
 
@@ -173,11 +173,7 @@ async def test_wrong_keys_lock_nobody_out(tmp_path: Path) -> None:
 async def test_the_write_buffer_of_a_socket_is_bounded(tmp_path: Path) -> None:
     """Tornado buffers about one outbox, and any message that fits into it gets through."""
     async with running_server(OPEN, tmp_path) as server, pair(server) as (sender, receiver):
-        streams = [
-            handler.ws_connection.stream
-            for handler in gc.get_objects()
-            if isinstance(handler, SocketHandler) and handler.ws_connection is not None
-        ]
+        streams = [one.stream for one in gc.get_objects() if isinstance(one, StrictProtocol)]
         bounds = {s.max_write_buffer_size for s in streams if s is not None and not s.closed()}
         assert bounds == {1048576 + 4096}
         await sender.send(type="state", state={"x": "\u00e9" * 10000})

@@ -67,7 +67,7 @@ async def test_a_link_may_stand_anywhere(tmp_path: Path, site: str) -> None:
 async def test_a_link_to_what_scripts_call_leads_nowhere(tmp_path: Path) -> None:
     """A window that another site opens and moves around takes no client's place either."""
     async with running_server(Config(access="open"), tmp_path) as server:
-        for path in ("/events", "/ws", "/send", "/bye", "/api/rooms"):
+        for path in ("/events", "/ws", "/send", "/bye", "/api/rooms", "/api/qr"):
             message = request(path, *fetched("cross-site", "navigate", "document"))
             assert (path, (await ask(server.local_port, message))[0]) == (path, 403)
 
