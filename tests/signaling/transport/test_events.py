@@ -142,7 +142,7 @@ async def test_who_reads_but_answers_no_ping_is_told_and_closed(tmp_path: Path) 
     settings = limited(ping_seconds=0.02, pong_seconds=0.05)
     async with running_server(settings, tmp_path) as server, http(server.receiver_link) as peer:
         peer.answers = False
-        await peer.register("receiver")
+        await peer.opened()
         assert await peer.closed() == (1001, "No answer to a ping.")
 
 
