@@ -5,6 +5,8 @@ gigabyte each.
 """
 
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 
 MAX_PIXELS = 4096 * 2304
@@ -15,6 +17,8 @@ _VP8_START = b"\x9d\x01\x2a"  # RFC 6386 9.1.
 _SPS = re.compile(rb"\x00\x00\x01[\x07\x27\x47\x67\x87\xa7\xc7\xe7]")
 MAX_PARAMETER_SETS = 4
 """In one frame. Encoders send one."""
+LONGEST_PARAMETER_SET = 1024
+"""How many bytes of one are read: all lists of the longest take fewer."""
 _PROFILES = {66, 77, 88}
 # Their parameter sets begin with more (ITU-T H.264 7.3.2.1.1, as FFmpeg's h264_ps.c reads it).
 _HIGH_PROFILES = {44, 83, 86, 100, 110, 118, 122, 128, 138, 144, 244}
@@ -54,10 +58,20 @@ def _h264_sizes(data: bytes) -> list[tuple[int, int]]:
     starts = [found.end() for found in islice(_SPS.finditer(data), MAX_PARAMETER_SETS + 1)]
     if len(starts) > MAX_PARAMETER_SETS:
         raise FrameTooLarge("more parameter sets than any encoder sends")
+    sets = [data[start : start + LONGEST_PARAMETER_SET] for start in starts]
     try:
-        return [_sps_size(_Bits(data[start : start + _Bits.LONGEST])) for start in starts]
+        # What keeps start codes out of the data (ITU-T H.264 7.4.1) is taken out again.
+        sizes = [_sps_size(_Bits(each.replace(b"\x00\x00\x03", b"\x00\x00"))) for each in sets]
     except IndexError as error:
-        raise FrameTooLarge("a parameter set that ends too early") from error
+        raise FrameTooLarge("a parameter set that cannot be read") from error
+    return [*sizes, *_second_reading(sets)]
+
+
+def _second_reading(sets: Iterable[bytes]) -> Iterator[tuple[int, int]]:
+    """The sizes as FFmpeg reads them, with all bytes left in, where its first reading fails."""
+    for each in sets:
+        with suppress(IndexError, FrameTooLarge):
+            yield _sps_size(_Bits(each))
 
 
 def _sps_size(bits: "_Bits") -> tuple[int, int]:
@@ -112,15 +126,14 @@ def _skip_picture_order(bits: "_Bits") -> None:
 
 
 class _Bits:
-    """Reads a parameter set bit by bit; IndexError where it ends too early."""
+    """Reads a parameter set bit by bit; IndexError where it ends too early, or holds a number so
+    large that decoders do not agree on where it ends."""
 
-    LONGEST = 1024
-    """Bytes that are read: all lists of the longest parameter set take fewer."""
+    LONGEST_ZEROS = 12
+    """FFmpeg's usual reader of Exp-Golomb codes knows no longer ones, and no encoder needs them."""
 
     def __init__(self, data: bytes) -> None:
-        # What keeps start codes out of the data (ITU-T H.264 7.4.1) is taken out again.
-        plain = data.replace(b"\x00\x00\x03", b"\x00\x00")
-        self._bits = "".join(f"{byte:08b}" for byte in plain)
+        self._bits = "".join(f"{byte:08b}" for byte in data)
         self._at = 0
 
     def take(self, count: int) -> int:
@@ -134,7 +147,7 @@ class _Bits:
     def ue(self) -> int:
         """An unsigned number in Exp-Golomb code (ITU-T H.264 9.1)."""
         first = self._bits.find("1", self._at)
-        if not 0 <= first - self._at <= 32:
+        if not 0 <= first - self._at <= self.LONGEST_ZEROS:
             raise IndexError
         zeros = first - self._at
         self._at = first

@@ -49,7 +49,9 @@ def clean(name: str) -> str:
     """The name without what may not stand in it; empty if there is nothing to be seen in it."""
     # A line break parts two words, as a space does.
     words = _DROPPED.sub("", " ".join(name.replace(_BLANK, " ").split()))
-    words = _IN_PLACE.sub(r"\g<kept>", _MARKS.sub(r"\1", words))
+    words = _MARKS.sub(r"\1", _IN_PLACE.sub(r"\g<kept>", words))
+    # Where marks were cut off, a joiner may have nothing more to join.
+    words = _IN_PLACE.sub(r"\g<kept>", words)
     cleaned = " ".join(words.split())
     return cleaned if _SEEN.search(cleaned) else ""
 

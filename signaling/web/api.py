@@ -140,8 +140,13 @@ class CodeHandler(RequestHandler):
         if not 0 < len(text) <= MAX_QR_TEXT:
             self.set_status(400)
             return
+        try:
+            code = _drawn(text)
+        except ValueError:  # The library fails at some texts that are no links, such as 62 NULs.
+            self.set_status(400)
+            return
         self.set_header("Content-Type", "image/svg+xml")
-        self.finish(_drawn(text))
+        self.finish(code)
 
 
 _drawn = functools.lru_cache(maxsize=QR_CODES)(qr.svg)

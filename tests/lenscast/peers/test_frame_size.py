@@ -78,12 +78,23 @@ def test_each_order_of_pictures_is_read() -> None:
     """The size stands after what tells it (ITU-T H.264 7.3.2.1.1)."""
     head, size = (
         f"{66:08b}" + "0" * 16 + "1" + "1",
-        "1" + "0" + 2 * ("0" * 13 + f"{8192:014b}") + "1",
+        "1" + "0" + 2 * ("0" * 12 + f"{4096:013b}") + "1",
     )
     orders = ["1" + "1", "010" + "0" + "1" + "1" + "011" + "1" * 2, "011"]
     for order in orders:
-        with pytest.raises(FrameTooLarge, match="131072 x 131072"):
+        with pytest.raises(FrameTooLarge, match="65536 x 65536"):
             frame_size.check("H264", sps(head + order + size))
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    ["42003ed000000300020000030007803ff0040390", "42803ed0000003aaaabf9800ffc03ff9"],
+    ids=["a number of 65 bits", "a crop that FFmpeg reads once more"],
+)
+def test_what_ffmpeg_reads_otherwise_is_refused(parameters: str) -> None:
+    """Both declare some 16368 x 8200 pixels to FFmpeg, and few to a reader of the standard."""
+    with pytest.raises(FrameTooLarge):
+        frame_size.check("H264", START + b"\x67" + bytes.fromhex(parameters))
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ def given_name(text: str) -> str | None:
         pytest.param("❤\ufe0f\ufe0f\U000e0100\U000e0101", "❤\ufe0f", id="hidden bytes"),
         pytest.param("Ann\U000e0041\U000e0042", "Ann", id="hidden words"),
         pytest.param("🏴\U000e0041" * 2, "🏴🏴", id="the flag of nothing"),
+        pytest.param("a" + ("\u0301" * 8 + "\U000e0041") * 70, "a" + "\u0301" * 8, id="and tags"),
         pytest.param("Zoe" + "\u0308" * 600 + "!", "Zoe" + "\u0308" * 8 + "!", id="marks on marks"),
     ],
 )

@@ -34,7 +34,7 @@ async def test_a_link_is_drawn(tmp_path: Path) -> None:
         assert answer.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("body", [b"", b"x" * (api.MAX_QR_TEXT + 1), b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"x" * (api.MAX_QR_TEXT + 1), b"\xff", b"\0" * 62])
 async def test_what_is_no_short_text_is_not_drawn(tmp_path: Path, body: bytes) -> None:
     """The answer is 400: a long text would take the processor much longer than a link."""
     async with running_server(Config(), tmp_path) as server:
