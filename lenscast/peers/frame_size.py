@@ -71,7 +71,7 @@ def _second_reading(sets: Iterable[bytes]) -> Iterator[tuple[int, int]]:
     """The sizes as FFmpeg reads them, with all bytes left in, where its first reading fails."""
     for each in sets:
         with suppress(IndexError, FrameTooLarge):
-            yield _sps_size(_Bits(each))
+            yield _sps_size(_Bits(each, longest_zeros=31))
 
 
 def _sps_size(bits: "_Bits") -> tuple[int, int]:
@@ -129,10 +129,10 @@ class _Bits:
     """Reads a parameter set bit by bit; IndexError where it ends too early, or holds a number so
     large that decoders do not agree on where it ends."""
 
-    LONGEST_ZEROS = 12
-    """FFmpeg's usual reader of Exp-Golomb codes knows no longer ones, and no encoder needs them."""
-
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, longest_zeros: int = 12) -> None:
+        # FFmpeg's usual reader of Exp-Golomb codes knows no more zeros than 12, and no encoder
+        # needs them; its reader of long ones, for some of the numbers, takes up to 31.
+        self._longest_zeros = longest_zeros
         self._bits = "".join(f"{byte:08b}" for byte in data)
         self._at = 0
 
@@ -147,7 +147,7 @@ class _Bits:
     def ue(self) -> int:
         """An unsigned number in Exp-Golomb code (ITU-T H.264 9.1)."""
         first = self._bits.find("1", self._at)
-        if not 0 <= first - self._at <= self.LONGEST_ZEROS:
+        if not 0 <= first - self._at <= self._longest_zeros:
             raise IndexError
         zeros = first - self._at
         self._at = first

@@ -88,11 +88,16 @@ def test_each_order_of_pictures_is_read() -> None:
 
 @pytest.mark.parametrize(
     "parameters",
-    ["42003ed000000300020000030007803ff0040390", "42803ed0000003aaaabf9800ffc03ff9"],
-    ids=["a number of 65 bits", "a crop that FFmpeg reads once more"],
+    [
+        "42003ed000000300020000030007803ff0040390",
+        "42803ed0000003aaaabf9800ffc03ff9",
+        "42803ed001000003dbd888034a00f2e4",
+        "42803ed001000003c0f89002a500f064",
+    ],
+    ids=["a number of 65 bits", "a crop that FFmpeg reads once more", "both", "both, otherwise"],
 )
 def test_what_ffmpeg_reads_otherwise_is_refused(parameters: str) -> None:
-    """Both declare some 16368 x 8200 pixels to FFmpeg, and few to a reader of the standard."""
+    """They declare up to 16368 x 8208 pixels to FFmpeg, and few to a reader of the standard."""
     with pytest.raises(FrameTooLarge):
         frame_size.check("H264", START + b"\x67" + bytes.fromhex(parameters))
 
